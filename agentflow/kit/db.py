@@ -1,0 +1,290 @@
+"""SQLAlchemy in both stores: column types, the engine's policies, and one short transaction at a time.
+
+A transaction holds no model call, HTTP call or send: those call `refuse_inside_transaction()` first.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    Text,
+    TypeDecorator,
+    event,
+    text,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase
+
+from agentflow.kit.clock import Clock, SystemClock
+from agentflow.kit.errors import Misconfigured
+from agentflow.kit.settings import Settings
+
+_open_transaction: ContextVar[bool] = ContextVar("open_transaction", default=False)
+
+
+class Base(DeclarativeBase):
+    """Every table of ours; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time, aware and in UTC in both stores. A naive value is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive values; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime was given; use an aware one in UTC")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite gives naive values back; they are UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class EncryptedText(TypeDecorator[str]):
+    """Text that is unreadable in the database without the key (Fernet: AES-128-CBC with HMAC-SHA256).
+
+    The cipher hangs on the engine's dialect, so two engines in one process may have two keys.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Encrypt on the way in."""
+        if value is None:
+            return None
+        return _cipher_of(dialect).encrypt(value.encode()).decode("ascii")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Decrypt on the way out; a wrong key is a configuration error."""
+        if value is None:
+            return None
+        try:
+            return _cipher_of(dialect).decrypt(value.encode("ascii")).decode()
+        except InvalidToken as wrong:
+            raise Misconfigured(
+                "the database was encrypted with another key; set AGENTFLOW_KEY to that key",
+                code="wrong_key",
+            ) from wrong
+
+
+def _cipher_of(dialect: Dialect) -> MultiFernet:
+    cipher = getattr(dialect, "agentflow_cipher", None)
+    if not isinstance(cipher, MultiFernet):
+        raise Misconfigured("this database engine has no encryption key", code="no_key")
+    return cipher
+
+
+def load_cipher(settings: Settings) -> MultiFernet:
+    """The keys of AGENTFLOW_KEY (newest first), else one made once in the home folder.
+
+    Raises Misconfigured when a key is not 32 url-safe base64 bytes.
+    """
+    if settings.key is not None:
+        keys = [part.strip() for part in settings.key.get_secret_value().split(",")]
+    else:
+        keys = [_key_file(settings.home)]
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError as wrong:
+        raise Misconfigured("AGENTFLOW_KEY must be 32 bytes in url-safe base64", code="bad_key") from wrong
+
+
+def _key_file(home: Path) -> str:
+    path = home / "key"
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(path, "x", opener=_private_opener) as file:
+            file.write(Fernet.generate_key().decode())
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+def _private_opener(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def refuse_inside_transaction(what: str) -> None:
+    """Raise when a transaction is open: `what` (a model call, an HTTP call, a send) may take long."""
+    if _open_transaction.get():
+        raise RuntimeError(f"{what} must not run while a database transaction is open")
+
+
+class Database:
+    """Holds the engine; hands out one short transaction per request or job step.
+
+    `session.info` carries what services need: `clock`, `jobs` once bootstrap has set it, and `before_commit`,
+    a list of functions that are awaited with the session just before a write transaction commits.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, cipher: MultiFernet | None = None
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.jobs: object | None = None
+        self.engine = _make_engine(settings, cipher or load_cipher(settings))
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True for SQLite, False for PostgreSQL."""
+        return self.engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One write transaction: commits at the end, rolls back on any exception."""
+        async with self._session("IMMEDIATE") as session:
+            yield session
+            for last_word in session.info["before_commit"]:
+                await last_word(session)
+            await session.commit()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """One read transaction; nothing it changes is kept."""
+        async with self._session("DEFERRED") as session:
+            yield session
+
+    @asynccontextmanager
+    async def _session(self, begin: str) -> AsyncIterator[AsyncSession]:
+        if _open_transaction.get():
+            raise RuntimeError("a transaction is already open in this task; pass its session on")
+        token = _open_transaction.set(True)
+        try:
+            info = {"clock": self.clock, "jobs": self.jobs, "before_commit": []}
+            async with self._sessions(info=info) as session:
+                await session.connection(execution_options={"sqlite_begin": begin})
+                yield session
+        finally:
+            _open_transaction.reset(token)
+
+    async def ping(self) -> None:
+        """Raise when the database does not answer."""
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def now(session: AsyncSession) -> datetime:
+    """The time by the clock this session was made with."""
+    clock: Clock = session.info["clock"]
+    return clock.now()
+
+
+def _make_engine(settings: Settings, cipher: MultiFernet) -> AsyncEngine:
+    url = settings.sql_url
+    if url.startswith("sqlite:///"):
+        prepare_sqlite_file(Path(url.removeprefix("sqlite:///")))
+        engine = create_async_engine(url.replace("sqlite://", "sqlite+aiosqlite://", 1))
+        event.listen(engine.sync_engine, "connect", _sqlite_connect)
+        event.listen(engine.sync_engine, "begin", _sqlite_begin)
+    else:
+        engine = create_async_engine(postgres_url(url), pool_size=10, max_overflow=20, pool_pre_ping=True)
+    engine.dialect.agentflow_cipher = cipher  # type: ignore[attr-defined]
+    return engine
+
+
+def postgres_url(url: str) -> str:
+    """`postgresql://…` in any spelling, with the psycopg driver that both of our engines use.
+
+    Raises Misconfigured for any other database.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
+        raise Misconfigured(
+            f"AGENTFLOW_DATABASE_URL must start with sqlite:/// or postgresql://, not {scheme}://",
+            code="bad_database_url",
+        )
+    return f"postgresql+psycopg://{rest}"
+
+
+def prepare_sqlite_file(path: Path) -> None:
+    """Put the file in WAL mode, which lasts, so that readers never wait for the writer."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+
+
+def _sqlite_connect(connection: DBAPIConnection, _record: object) -> None:
+    # The driver must not begin transactions by itself; the begin event below does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A writer takes the lock at once: upgrading a read transaction later would fail with "locked".
+    begin = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {begin}")
+
+
+def fix_sqlite_clock() -> None:
+    """Give every SQLite connection of this process a sub-second clock; the durable engine needs it.
+
+    On Python 3.11 the engine asks strftime('%s'), which has whole seconds, so jobs made in the same second
+    lose their order. From 3.12 on it asks unixepoch('subsec'), which SQLite knows only from 3.42 on.
+    """
+    if not event.contains(Engine, "connect", _add_sqlite_clock):
+        event.listen(Engine, "connect", _add_sqlite_clock)
+
+
+def _add_sqlite_clock(connection: object, _record: object) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    if sys.version_info >= (3, 12):
+        if sqlite3.sqlite_version_info < (3, 42):
+            connection.create_function("unixepoch", 1, lambda _how: time.time())
+    else:
+        connection.create_function("strftime", 2, _strftime_seconds)
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _strftime_seconds(form: str, _when: str) -> float | None:
+    return time.time() if form == "%s" else None

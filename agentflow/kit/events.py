@@ -1,0 +1,160 @@
+"""News: one `events` table whose cursor is given in commit order; a reader who tails it misses none.
+
+Each workspace has one counter row. A transaction takes it last, just before its commit, and holds
+it until the commit is done: a lower cursor is therefore always visible before a higher one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from agentflow.kit.db import Base, EncryptedText, UtcDateTime, now
+
+
+class EventCursor(Base):
+    """The last cursor given in a workspace."""
+
+    __tablename__ = "event_cursors"
+
+    workspace_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    last: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class EventRow(Base):
+    """One event. `stream` names what it is about (a conversation's id), `kind` what happened."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "workspace_id", "stream", "cursor"),)
+
+    workspace_id: Mapped[str] = mapped_column(
+        String(40), ForeignKey("event_cursors.workspace_id"), primary_key=True
+    )
+    cursor: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    stream: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(60))
+    payload: Mapped[str] = mapped_column(EncryptedText)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as a reader gets it."""
+
+    cursor: int
+    stream: str
+    kind: str
+    payload: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class _Published:
+    workspace_id: str
+    stream: str
+    kind: str
+    payload: dict[str, Any]
+
+
+def publish(
+    session: AsyncSession, workspace_id: str, *, stream: str, kind: str, payload: dict[str, Any]
+) -> None:
+    """Add an event to this transaction; it gets its cursor just before the commit."""
+    waiting: list[_Published] = session.info.setdefault("published", [])
+    if _write_published not in session.info["before_commit"]:
+        session.info["before_commit"].append(_write_published)
+    waiting.append(_Published(workspace_id, stream, kind, payload))
+
+
+async def _write_published(session: AsyncSession) -> None:
+    waiting: list[_Published] = session.info.pop("published", [])
+    await session.flush()  # everything else first: the counter's lock is held for the shortest time
+    for workspace_id in sorted({event.workspace_id for event in waiting}):
+        batch = [event for event in waiting if event.workspace_id == workspace_id]
+        first = await _take_cursors(session, workspace_id, len(batch))
+        session.add_all(
+            EventRow(
+                workspace_id=workspace_id,
+                cursor=first + index,
+                stream=event.stream,
+                kind=event.kind,
+                payload=json.dumps(event.payload, ensure_ascii=False),
+                created_at=now(session),
+            )
+            for index, event in enumerate(batch)
+        )
+    await session.flush()
+
+
+async def _take_cursors(session: AsyncSession, workspace_id: str, count: int) -> int:
+    """Lock the workspace's counter until commit; return the first of `count` new cursors."""
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = (
+        insert(EventCursor)
+        .values(workspace_id=workspace_id, last=count)
+        .on_conflict_do_update(index_elements=["workspace_id"], set_={"last": EventCursor.last + count})
+        .returning(EventCursor.last)
+    )
+    last: int = (await session.execute(statement)).scalar_one()
+    return last - count + 1
+
+
+async def read_events(
+    session: AsyncSession,
+    workspace_id: str,
+    *,
+    after: int,
+    stream: str | None = None,
+    kinds: Sequence[str] | None = None,
+    limit: int = 200,
+) -> list[Event]:
+    """Events with a cursor above `after`, oldest first; of one stream and of some kinds if given."""
+    query = (
+        select(EventRow)
+        .where(EventRow.workspace_id == workspace_id, EventRow.cursor > after)
+        .order_by(EventRow.cursor)
+        .limit(limit)
+    )
+    if stream is not None:
+        query = query.where(EventRow.stream == stream)
+    if kinds is not None:
+        query = query.where(EventRow.kind.in_(kinds))
+    rows = (await session.execute(query)).scalars()
+    return [Event(row.cursor, row.stream, row.kind, json.loads(row.payload), row.created_at) for row in rows]
+
+
+async def last_cursor(session: AsyncSession, workspace_id: str) -> int:
+    """The highest cursor given so far; 0 before the first event."""
+    query = select(EventCursor.last).where(EventCursor.workspace_id == workspace_id)
+    return (await session.execute(query)).scalar_one_or_none() or 0
+
+
+async def prune_events(session: AsyncSession, workspace_id: str, *, stream: str, kind: str) -> None:
+    """Delete the events of one kind in a stream (sentences of an answer that is now final)."""
+    await session.execute(
+        delete(EventRow).where(
+            EventRow.workspace_id == workspace_id,
+            EventRow.stream == stream,
+            EventRow.kind == kind,
+        )
+    )
+
+
+__all__ = [
+    "Event",
+    "EventCursor",
+    "EventRow",
+    "last_cursor",
+    "prune_events",
+    "publish",
+    "read_events",
+]

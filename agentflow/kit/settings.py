@@ -1,0 +1,160 @@
+"""Every setting, in sections, with defaults that run offline with nothing set.
+
+Read once in bootstrap and passed on; nothing else reads the environment. A nested value is set with two
+underscores: `AGENTFLOW_INGEST__PROCESSES=4`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class ServerSettings(BaseModel):
+    """The HTTP door."""
+
+    host: str = "127.0.0.1"
+    public_url: str | None = None  # as visitors reach us; default http://host:port
+    trusted_proxies: int = 0  # how many proxies in front may set X-Forwarded-For
+    login_hours: int = 12
+    requests_per_minute: int = 1200  # per credential
+
+
+class IngestSettings(BaseModel):
+    """Limits KN-01..03 and the caps of the reading subprocess."""
+
+    max_sources: int = 10
+    max_bytes: int = 20 * 1024 * 1024  # in total over a knowledge base
+    max_bytes_per_file: bool = False  # True makes max_bytes hold for each file instead
+    max_pages: int = 1000  # per file
+    max_rows: int = 200_000
+    max_cells: int = 2_000_000
+    max_text_chars: int = 20_000_000
+    processes: int = 1  # pooled readers
+    seconds_per_file: float = 120.0
+    memory_mb: int = 800  # address space a reader may add
+    lease_seconds: int = 60
+
+
+class SearchSettings(BaseModel):
+    """What one search returns."""
+
+    passages: int = 10
+    qdrant_timeout_seconds: float = 5.0
+    open_indexes: int = 64  # knowledge bases kept in memory, least recently used closed
+
+
+class TurnSettings(BaseModel):
+    """One answer."""
+
+    first_sentence_seconds: float = 20.0  # a checked sentence or a fallback by then
+    model_timeout_seconds: float = 15.0
+    total_seconds: float = 60.0
+    max_model_calls: int = 4
+    debounce_seconds: int = 1  # joins a burst; a first message is never delayed
+    burst_seconds: float = 4.0  # a message this soon after another belongs to a burst
+    history_messages: int = 12
+
+
+class LiveChatSettings(BaseModel):
+    """Limits of channels.md section 10."""
+
+    max_chars: int = 4000
+    messages_per_minute: int = 20
+    sessions_per_minute: int = 60  # per client address
+    turns_per_day: int = 1000  # AI turns per site
+    token_days: int = 30
+    heartbeat_seconds: float = 15.0
+    poll_seconds: float = 0.1
+
+
+class JobSettings(BaseModel):
+    """The durable engine."""
+
+    poll_seconds: float = 0.05
+    concurrency: int = 32
+    threads: int = 16
+    lease_seconds: float = 5.0
+    retention_days: int = 7
+
+
+class MailSettings(BaseModel):
+    """SMTP; without a host every mail is written as .eml under AGENTFLOW_HOME/mail."""
+
+    host: str | None = None
+    port: int = 587
+    username: str | None = None
+    password: SecretStr | None = None
+    starttls: bool = True
+    sender: str = "agentflow@localhost"
+
+
+class EgressSettings(BaseModel):
+    """Caps of calls to addresses that customers, documents or forms name."""
+
+    timeout_seconds: float = 15.0
+    max_bytes: int = 20 * 1024 * 1024
+    max_redirects: int = 3
+
+
+class EmbeddingSettings(BaseModel):
+    """Which model turns text into vectors. `minilm` is the packaged default."""
+
+    model: str = "minilm"  # minilm | a sentence-transformers name or folder | an endpoint's model name
+    precision: str = "int8"  # int8 | fp32, for minilm
+    base_url: str | None = None  # an OpenAI-compatible endpoint makes the model remote
+    api_key: SecretStr | None = None
+    ingest_threads: int = 2
+
+
+class Settings(BaseSettings):
+    """All of it. Environment variables start with AGENTFLOW_, except the two OpenAI ones."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AGENTFLOW_", env_nested_delimiter="__", extra="ignore", populate_by_name=True
+    )
+
+    home: Path = Path(".agentflow")
+    port: int = 8000
+    database_url: str | None = None  # default: SQLite in the home folder
+    key: SecretStr | None = None  # Fernet key(s), newest first, comma separated
+    qdrant_url: str | None = None
+    qdrant_api_key: SecretStr | None = None
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = ()  # hosts, addresses or networks
+    log_level: str = "INFO"
+    log_json: bool = False
+
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str = Field(default="https://api.openai.com/v1", validation_alias="OPENAI_BASE_URL")
+    model: str = "gpt-5-mini"
+
+    server: ServerSettings = ServerSettings()
+    ingest: IngestSettings = IngestSettings()
+    search: SearchSettings = SearchSettings()
+    turn: TurnSettings = TurnSettings()
+    livechat: LiveChatSettings = LiveChatSettings()
+    jobs: JobSettings = JobSettings()
+    mail: MailSettings = MailSettings()
+    egress: EgressSettings = EgressSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+
+    @field_validator("egress_allow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """A comma-separated variable becomes a tuple."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def sql_url(self) -> str:
+        """The address of the database, in SQLAlchemy's synchronous spelling."""
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'agentflow.sqlite'}"
+
+    @property
+    def public_url(self) -> str:
+        """The address visitors use, without a slash at the end."""
+        return (self.server.public_url or f"http://{self.server.host}:{self.port}").rstrip("/")
