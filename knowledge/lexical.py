@@ -1,0 +1,224 @@
+"""BM25 over character n-grams: the half of the search that knows no language and needs no model.
+
+A word is cut into 4-grams, so that inflected and compound words meet; scripts without spaces are cut into
+2-grams, Thai and its relatives into 3-grams. Grams are hashed, so an index is four flat arrays: quick to
+build, to store without pickle, and to share between threads.
+"""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.embedding import FloatVector
+
+FORMAT = 1  # raise it when the bytes or the hashing change
+K1 = 1.2  # how fast repeating a gram stops counting
+B = 0.75  # how much a long text is held against it
+BLOCK_CHARS = 1_000_000  # characters cut at a time, so that building stays small in memory
+
+_Hashes = NDArray[np.uint64]
+_Ints = NDArray[np.int64]
+
+_SEPARATOR, _WORD, _DENSE, _SYLLABIC = 0, 1, 2, 3
+_GRAM_LENGTHS = np.array([0, 4, 2, 3], dtype=np.int64)  # by class
+_DENSE_BLOCKS = ((0x1100, 0x11FF), (0x2E80, 0x9FFF), (0xAC00, 0xD7FF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+_SYLLABIC_BLOCKS = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))  # Thai, Lao, Burmese, Khmer
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, eq=False)
+class LexicalIndex:
+    """Immutable; made by `build` or `from_bytes`, asked with `scores`."""
+
+    size: int  # number of texts
+    _grams: _Hashes  # sorted hashes
+    _starts: _Ints  # where each gram's postings begin, and the end
+    _texts: NDArray[np.unsignedinteger]  # postings: which text
+    _weights: NDArray[np.float16]  # postings: what the gram adds to that text's score
+
+    @classmethod
+    def build(cls, texts: Sequence[str]) -> LexicalIndex:
+        """Index the texts; their position is their number."""
+        hashes, owners, counts = _postings(texts)
+        grams, starts = np.unique(hashes, return_index=True)
+        bounds = np.append(starts, len(hashes)).astype(np.int64)
+        lengths = np.bincount(owners, weights=counts, minlength=len(texts))
+        relative = lengths / max(float(lengths.mean()), 1.0) if len(texts) else lengths
+        damping = K1 * (1 - B + B * relative)
+        idf = np.repeat(_idf(np.diff(bounds), len(texts)), np.diff(bounds))
+        weights = idf * counts * (K1 + 1) / (counts + damping[owners])
+        number = np.uint16 if len(texts) <= np.iinfo(np.uint16).max else np.uint32
+        return cls(len(texts), grams, bounds, owners.astype(number), weights.astype(np.float16))
+
+    def scores(self, query: str) -> FloatVector:
+        """The BM25 score of every text for the query; shape (size,), 0 where nothing is shared."""
+        found, repeats = self._lookup(query)
+        if not len(found):
+            return np.zeros(self.size, dtype=np.float32)
+        spans = [slice(self._starts[row], self._starts[row + 1]) for row in found]
+        texts = np.concatenate([self._texts[span] for span in spans])
+        weights = np.concatenate([self._weights[span] for span in spans]).astype(np.float64)
+        weights *= np.repeat(repeats, [span.stop - span.start for span in spans])
+        return np.bincount(texts, weights=weights, minlength=self.size).astype(np.float32)
+
+    def ceiling(self, query: str) -> float:
+        """Sum of the rarity of the query's grams, unknown ones at the rarest: about the best score."""
+        hashes, repeats = _query_grams(query)
+        known, rows = self._find(hashes)
+        frequency = np.zeros(len(hashes), dtype=np.int64)
+        frequency[known] = np.diff(self._starts)[rows]
+        return float((_idf(frequency, self.size) * repeats).sum())
+
+    def coverage(self, query: str, number: int) -> float:
+        """Share of the query's gram rarity that text `number` holds, 0 to 1."""
+        hashes, repeats = _query_grams(query)
+        known, rows = self._find(hashes)
+        frequency = np.zeros(len(hashes), dtype=np.int64)
+        frequency[known] = np.diff(self._starts)[rows]
+        rarity = _idf(frequency, self.size) * repeats
+        held = np.zeros(len(hashes), dtype=bool)
+        for place, row in zip(np.flatnonzero(known), rows, strict=True):
+            span = self._texts[self._starts[row] : self._starts[row + 1]]
+            at = int(np.searchsorted(span, number))
+            held[place] = at < len(span) and span[at] == number
+        return float(rarity[held].sum() / max(float(rarity.sum()), 1e-9))
+
+    def to_bytes(self) -> bytes:
+        """The index as a file of plain arrays."""
+        file = io.BytesIO()
+        np.savez(
+            file,
+            head=np.array([FORMAT, self.size]),
+            grams=self._grams,
+            starts=self._starts,
+            texts=self._texts,
+            weights=self._weights,
+        )
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LexicalIndex:
+        """Read what `to_bytes` wrote. Raises ValueError for another format."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            version, size = (int(number) for number in file["head"])
+            if version != FORMAT:
+                raise ValueError(f"lexical index has format {version}, this program reads {FORMAT}")
+            return cls(size, file["grams"], file["starts"], file["texts"], file["weights"])
+
+    def _lookup(self, query: str) -> tuple[_Ints, _Ints]:
+        hashes, repeats = _query_grams(query)
+        known, rows = self._find(hashes)
+        return rows, repeats[known]
+
+    def _find(self, hashes: _Hashes) -> tuple[NDArray[np.bool_], _Ints]:
+        """Which hashes are in the vocabulary, and the rows of those that are."""
+        if not len(self._grams):
+            return np.zeros(len(hashes), dtype=bool), np.zeros(0, dtype=np.int64)
+        rows = np.minimum(np.searchsorted(self._grams, hashes), len(self._grams) - 1)
+        known = self._grams[rows] == hashes
+        return known, rows[known]
+
+
+def _idf(frequency: _Ints, size: int) -> NDArray[np.float64]:
+    rarity: NDArray[np.float64] = np.log1p((size - frequency + 0.5) / (frequency + 0.5))
+    return rarity
+
+
+def _query_grams(query: str) -> tuple[_Hashes, _Ints]:
+    hashes, _ = _grams_of([query])
+    return np.unique(hashes, return_counts=True)
+
+
+def _postings(texts: Sequence[str]) -> tuple[_Hashes, _Ints, _Ints]:
+    """(hash, text, how often) of every gram in every text, ordered by hash, then text."""
+    parts = [_block_postings(block, first) for first, block in _blocks(texts)]
+    if not parts:
+        empty = np.zeros(0, dtype=np.int64)
+        return np.zeros(0, dtype=np.uint64), empty, empty
+    hashes, owners, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.argsort(hashes, kind="stable")  # blocks come in text order, so ties stay ordered
+    return hashes[order], owners[order], counts[order]
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    first, block, chars = 0, list[str](), 0
+    for number, text in enumerate(texts):
+        block.append(text)
+        chars += len(text)
+        if chars >= BLOCK_CHARS:
+            yield first, block
+            first, block, chars = number + 1, [], 0
+    if block:
+        yield first, block
+
+
+def _block_postings(block: list[str], first: int) -> tuple[_Hashes, _Ints, _Ints]:
+    hashes, owners = _grams_of(block)
+    order = np.lexsort((owners, hashes))
+    hashes, owners = hashes[order], owners[order]
+    fresh = np.ones(len(hashes), dtype=bool)
+    fresh[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
+    places = np.flatnonzero(fresh)
+    counts = np.diff(np.append(places, len(hashes)))
+    return hashes[places], owners[places] + first, counts
+
+
+def _grams_of(texts: Sequence[str]) -> tuple[_Hashes, _Ints]:
+    """The hashed grams of the texts and the number of the text each stands in."""
+    folded = [_fold(text) for text in texts]
+    codes = np.frombuffer("\n".join(folded).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+    sizes = np.array([len(text) + 1 for text in folded])  # each with its line break
+    owners = np.repeat(np.arange(len(folded)), sizes)[: len(codes)]
+    kinds = _classes(codes)
+    edges = np.flatnonzero(np.diff(kinds, prepend=_SEPARATOR, append=_SEPARATOR))
+    run_ends = np.append(edges, len(codes))
+    place = np.arange(len(codes))
+    left = run_ends[np.searchsorted(run_ends, place, side="right")] - place if len(codes) else place
+    wanted = _GRAM_LENGTHS[kinds]
+    starts_run = np.zeros(len(codes), dtype=bool)
+    starts_run[edges[edges < len(codes)]] = True
+    begins = (kinds != _SEPARATOR) & ((left >= wanted) | starts_run)
+    at = np.flatnonzero(begins)
+    lengths = np.minimum(wanted[at], left[at])
+    hashes = kinds[at].astype(np.uint64)
+    for step in range(int(_GRAM_LENGTHS.max())):
+        inside = step < lengths
+        letters = np.where(inside, codes[np.minimum(at + step, len(codes) - 1)], np.uint64(0))
+        hashes = (hashes ^ letters) * _PRIME
+        hashes ^= hashes >> np.uint64(29)
+    return hashes, owners[at]
+
+
+def _fold(text: str) -> str:
+    """Case and compatibility forms fold together."""
+    # A line break keeps texts apart, a surrogate cannot be encoded.
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return folded.encode("utf-8", "replace").decode("utf-8")
+
+
+def _classes(codes: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    if not len(codes):
+        return np.zeros(0, dtype=np.uint8)
+    small = codes.astype(np.int64)
+    table = np.zeros(int(small.max()) + 1, dtype=np.uint8)
+    for code in np.flatnonzero(np.bincount(small)):
+        table[code] = _class_of(int(code))
+    return table[small]
+
+
+@lru_cache(maxsize=20_000)
+def _class_of(code: int) -> int:
+    if unicodedata.category(chr(code))[0] not in "LMN":
+        return _SEPARATOR
+    if any(low <= code <= high for low, high in _DENSE_BLOCKS):
+        return _DENSE
+    if any(low <= code <= high for low, high in _SYLLABIC_BLOCKS):
+        return _SYLLABIC
+    return _WORD

@@ -1,0 +1,150 @@
+"""Which chunks answer a question best: vectors and letters, fused by z-scores.
+
+Reciprocal ranks are not used: where the embedder does not know the language, its bad list drags the good one
+down. Scores are standardised over the union of each half's best candidates, and the vectors' share falls
+with how foreign the question looks to the embedder. Pure arithmetic; nothing here reads or waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.embedding import FloatMatrix, FloatVector, Foreignness
+from knowledge.lexical import LexicalIndex
+
+CANDIDATES = 200  # best of each half that compete
+SENTENCE_SHARE = 0.5  # weight of the chunk's best sentence beside the chunk itself
+
+IntVector = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """One generation of a knowledge base as the ranking sees it. Chunks and sentences go by position.
+
+    The sentences of chunk i are rows sentence_offsets[i] up to sentence_offsets[i + 1].
+    """
+
+    chunks: LexicalIndex
+    sentences: LexicalIndex
+    sentence_offsets: IntVector  # (number of chunks + 1,)
+    sentence_vectors: FloatMatrix  # (number of sentences, dim), unit rows
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A question, its unit vector, and how foreign it looks to the embedder."""
+
+    text: str
+    vector: FloatVector
+    foreignness: Foreignness
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One chunk. `score` is comparable within one ranking only; the others are raw."""
+
+    index: int
+    score: float
+    dense: float  # cosine of the chunk
+    lexical: float  # BM25 of the chunk
+    sentence: float  # cosine of its best sentence
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the best candidates say about whether the knowledge holds an answer at all; see refusal.py."""
+
+    dense: float  # best chunk cosine
+    sentence: float  # best sentence cosine
+    lexical: float  # best chunk BM25 as a share of what the question could reach
+    sentence_lexical: float  # the same for sentences
+    coverage: float  # share of the question's rarity held by the first chunk
+    foreignness: Foreignness
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Chunks best first; `sentence_lexical` is the BM25 of every sentence of the corpus."""
+
+    items: tuple[Ranked, ...]
+    evidence: Evidence
+    sentence_lexical: FloatVector
+
+
+def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -> Ranking:
+    """The best chunks for the query.
+
+    `dense` is the cosine of every chunk, NaN where the vector index did not return it (it returns its best
+    CANDIDATES); those count as the lowest one returned.
+    """
+    lexical = corpus.chunks.scores(query.text)
+    sentence_lexical = corpus.sentences.scores(query.text)
+    known = np.flatnonzero(~np.isnan(dense))
+    candidates = np.union1d(known[_best(dense[known], CANDIDATES)], _best(lexical, CANDIDATES))
+    if not len(candidates):
+        return Ranking((), Evidence(0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness), sentence_lexical)
+    floor = dense[known].min() if len(known) else 0.0
+    chunk_dense = np.nan_to_num(dense[candidates], nan=float(floor))
+    near, close = _best_sentences(corpus, candidates, query.vector, sentence_lexical)
+    share = dense_share(query.foreignness)
+    score = share * _z(chunk_dense) + (1 - share) * _z(lexical[candidates])
+    score += SENTENCE_SHARE * (share * _z(near) + (1 - share) * _z(close))
+    order = np.argsort(-score, kind="stable")[:limit]
+    items = tuple(
+        Ranked(
+            int(candidates[row]),
+            float(score[row]),
+            float(chunk_dense[row]),
+            float(lexical[candidates[row]]),
+            float(near[row]),
+        )
+        for row in order
+    )
+    evidence = Evidence(
+        dense=float(chunk_dense.max()),
+        sentence=float(near.max()),
+        lexical=float(lexical.max()) / max(corpus.chunks.ceiling(query.text), 1e-9),
+        sentence_lexical=float(close.max()) / max(corpus.sentences.ceiling(query.text), 1e-9),
+        coverage=corpus.chunks.coverage(query.text, items[0].index) if items else 0.0,
+        foreignness=query.foreignness,
+    )
+    return Ranking(items, evidence, sentence_lexical)
+
+
+def _best(scores: FloatVector, number: int) -> IntVector:
+    """Positions of the highest scores, in no order."""
+    if len(scores) <= number:
+        return np.arange(len(scores))
+    return np.argpartition(scores, len(scores) - number)[-number:]
+
+
+def _best_sentences(
+    corpus: Corpus, candidates: IntVector, query: FloatVector, lexical: FloatVector
+) -> tuple[FloatVector, FloatVector]:
+    """For each candidate the highest cosine and the highest BM25 among its sentences, 0 where it has none."""
+    near = np.zeros(len(candidates), dtype=np.float32)
+    close = np.zeros(len(candidates), dtype=np.float32)
+    for place, chunk in enumerate(candidates):
+        rows = slice(corpus.sentence_offsets[chunk], corpus.sentence_offsets[chunk + 1])
+        if rows.stop > rows.start:
+            near[place] = (corpus.sentence_vectors[rows] @ query).max()
+            close[place] = lexical[rows].max()
+    return near, close
+
+
+def _z(values: FloatVector) -> FloatVector:
+    """Standard scores; all zero when the values do not differ."""
+    spread = float(values.std())
+    return (values - values.mean()) / spread if spread > 1e-6 else np.zeros_like(values)
+
+
+def dense_share(foreignness: Foreignness) -> float:
+    """How much the vectors count against the letters, 0 to 1."""
+    known = 1.0 - foreignness.unknown_share
+    if foreignness.pieces_per_word < 1.5:
+        return 0.45 * known
+    return (0.2 if foreignness.pieces_per_word < 2.0 else 0.1) * known
