@@ -1,4 +1,4 @@
-"""What goes into one answer and what comes out of it: frozen values that the turn, the API and the CLI share."""
+"""What goes into one answer and what comes out: frozen values shared by the turn, the API and the CLI."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ HandoffRule = Annotated[CustomerAsks | NoAnswer | FailedTurns, Field(discriminat
 
 
 class AgentCreate(_Strict):
-    """A new agent. `knowledge_base_id` may be left out only where the caller assigns one (`agentflow ask`)."""
+    """A new agent. `knowledge_base_id` is left out only where the caller assigns one (`agentflow ask`)."""
 
     name: Short
     role: Role = Role.SUPPORT
