@@ -1,0 +1,177 @@
+"""Fixtures for every test: settings, a clock that stands still, and a fresh database in both stores."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine
+
+from agentflow.kit.clock import ManualClock
+from agentflow.kit.db import Base, Database, postgres_url
+from agentflow.kit.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("agentflow", "knowledge", "channels", "crm")
+TEST_KEY = "Zm9yLXRlc3RzLW9ubHktZm9yLXRlc3RzLW9ubHktMDA="
+TEMPLATE = "template_agentflow"
+
+
+def load_tables() -> None:
+    """Import every module that declares tables, so that Base.metadata is whole."""
+    for module in ("agentflow.kit.events", "agentflow.kit.idempotency"):
+        if importlib.util.find_spec(module):
+            importlib.import_module(module)
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("models.py")):
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+def create_tables(url: str) -> None:
+    """Put all of our tables into an empty database."""
+    load_tables()
+    engine = create_engine(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own keys and settings never reach a test."""
+    for name in list(os.environ):
+        if name.startswith(("AGENTFLOW_", "OPENAI_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The clock of `db`; it moves only when a test moves it."""
+    return ManualClock(datetime(2026, 3, 2, 9, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings with a home of their own; they point at the test's database if it has one."""
+    has_database = "database_url" in request.fixturenames
+    url = request.getfixturevalue("database_url") if has_database else None
+    return Settings.model_validate({"home": tmp_path / "home", "database_url": url, "key": TEST_KEY})
+
+
+@pytest.fixture
+async def db(database_url: str, settings: Settings, clock: ManualClock) -> AsyncIterator[Database]:
+    """An empty database with every table, once on SQLite and once on PostgreSQL."""
+    assert settings.database_url == database_url
+    database = Database(settings, clock=clock)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh database with every table, in either store."""
+    if request.param == "sqlite":
+        path = tmp_path / "test.sqlite"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+    else:
+        with request.getfixturevalue("new_postgres_database")() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every table and no rows."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite"
+    create_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_postgres_database(postgres_server: str) -> Callable[[], AbstractContextManager[str]]:
+    """Makes a database from a template that has every table; it is dropped when the context ends."""
+    numbers = itertools.count(1)
+    with psycopg.connect(f"{postgres_server}&dbname=postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {TEMPLATE}")
+    create_tables(postgres_url(f"{postgres_server}&dbname={TEMPLATE}"))
+
+    @contextmanager
+    def make() -> Iterator[str]:
+        name = f"test_{next(numbers)}"
+        with psycopg.connect(f"{postgres_server}&dbname=postgres", autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+            yield f"{postgres_server}&dbname={name}"
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """One PostgreSQL per test process, in a folder that is gone afterwards; it may lose data in a crash."""
+    spec = importlib.util.find_spec("pgserver")
+    if spec is None or spec.origin is None:
+        pytest.fail("the pgserver package is missing; run `make install`")
+    folder = Path(tempfile.mkdtemp(prefix="agentflow-pg-"))
+    folder.chmod(0o755)
+    try:
+        yield from _run_postgres(folder, Path(spec.origin).parents[1])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_postgres(folder: Path, site_packages: Path) -> Iterator[str]:
+    # PostgreSQL refuses to run as root, so root lends it the account `nobody`.
+    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    run = partial(subprocess.Popen[bytes], stdin=subprocess.PIPE)
+    if account:
+        run = partial(run, user=account.pw_uid, group=account.pw_gid, extra_groups=[])
+    data = folder / "data"
+    data.mkdir(mode=0o700)
+    if account:
+        # The environment's own folder may be closed to `nobody`.
+        for part in ("pgserver/pginstall", "pgserver.libs"):
+            shutil.copytree(site_packages / part, folder / part)
+        site_packages = folder
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        os.chown(data, account.pw_uid, account.pw_gid)
+    programs = site_packages / "pgserver/pginstall/bin"
+    initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    options = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
+    server = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
+    server += [part for option in options for part in ("-c", option)]
+    # The shell ends the server when this process is gone, however it went: its end of the pipe closes.
+    script = '"$@" & server=$!; read _; kill -QUIT $server; wait $server'
+    with open(folder / "log", "w") as log:
+        run([*initdb, "--locale=C"], stdout=log, stderr=log).communicate()
+        process = run(["sh", "-c", script, "sh", *server], stdout=log, stderr=log)
+    url = f"postgresql:///?host={folder}&user=postgres"
+    try:
+        _wait_for_postgres(f"{url}&dbname=postgres", folder / "log")
+        yield url
+    finally:
+        process.communicate()
+
+
+def _wait_for_postgres(url: str, log: Path) -> None:
+    for _ in range(300):
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"PostgreSQL did not start:\n{log.read_text()}")
