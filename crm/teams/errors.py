@@ -1,0 +1,47 @@
+"""What log-in, keys and teams refuse."""
+
+from __future__ import annotations
+
+from agentflow.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
+
+
+class WrongCredentials(Unauthenticated):
+    """The e-mail or the password is wrong; which of the two is never told."""
+
+    code = "wrong_credentials"
+
+
+class NoCredential(Unauthenticated):
+    """No, an unknown, an expired or a revoked credential was sent."""
+
+    code = "no_credential"
+
+
+class PasswordChangeRequired(Forbidden):
+    """The first password must be changed before anything else."""
+
+    code = "password_change_required"
+
+
+class CsrfMissing(Forbidden):
+    """A request with the session cookie that changes something needs the X-CSRF-Token header."""
+
+    code = "csrf_token_missing"
+
+
+class MissingScope(Forbidden):
+    """The API key does not carry the scope this needs."""
+
+    code = "missing_scope"
+
+
+class WeakPassword(InvalidInput):
+    """The new password does not meet the rule that the detail states."""
+
+    code = "weak_password"
+
+
+class RecordNotFound(NotFound):
+    """No such workspace, staff member, team or key for this caller."""
+
+    code = "not_found"

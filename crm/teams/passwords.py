@@ -1,0 +1,53 @@
+"""Passwords (argon2id with the library's defaults) and the hashes of random secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from crm.teams.errors import WeakPassword
+
+MIN_LENGTH = 12
+_hasher = PasswordHasher()
+# Checked when the e-mail is unknown, so that the answer takes as long as for a known one.
+_DECOY = _hasher.hash("nobody has this password")
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash to store. Slow on purpose: call it in a thread, outside a transaction."""
+    return _hasher.hash(password)
+
+
+def check_password(password_hash: str | None, password: str) -> bool:
+    """True when the password fits; as slow for an unknown person (`None`) as for a known one."""
+    try:
+        return _hasher.verify(password_hash or _DECOY, password) and password_hash is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def check_strength(password: str, *, email: str) -> None:
+    """Refuse a short, repetitive or guessable password.
+
+    Raises WeakPassword, which says what is allowed.
+    """
+    if len(password) < MIN_LENGTH:
+        raise WeakPassword(f"the password has {len(password)} characters; at least {MIN_LENGTH} are needed")
+    if len(set(password)) < 5:
+        raise WeakPassword("the password repeats too few characters; use at least 5 different ones")
+    name = email.partition("@")[0].lower()
+    if len(name) > 3 and name in password.lower():
+        raise WeakPassword("the password must not hold the e-mail address")
+
+
+def new_secret() -> str:
+    """A random secret of 256 bits, url-safe."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256 in hex: enough for a secret of 256 random bits."""
+    return hashlib.sha256(secret.encode()).hexdigest()

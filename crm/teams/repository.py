@@ -1,0 +1,121 @@
+"""Every query over workspaces, staff, log-ins, keys and teams."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.teams.models import ApiKey, LoginSession, StaffMember, Team, Workspace
+
+
+async def find_workspace(session: AsyncSession, workspace_id: str) -> Workspace | None:
+    """The workspace of this id."""
+    return await session.get(Workspace, workspace_id)
+
+
+async def first_workspace(session: AsyncSession) -> Workspace | None:
+    """The oldest workspace; None in an empty database."""
+    return (await session.execute(select(Workspace).order_by(Workspace.id).limit(1))).scalar_one_or_none()
+
+
+async def find_staff_by_email(session: AsyncSession, email: str) -> StaffMember | None:
+    """The staff member with this address, whatever its case, unless deleted."""
+    query = select(StaffMember).where(
+        func.lower(StaffMember.email) == email.lower(), StaffMember.deleted_at.is_(None)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def find_staff(session: AsyncSession, workspace_id: str, staff_id: str) -> StaffMember | None:
+    """A staff member of this workspace, unless deleted."""
+    query = select(StaffMember).where(
+        StaffMember.workspace_id == workspace_id,
+        StaffMember.id == staff_id,
+        StaffMember.deleted_at.is_(None),
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def find_login(
+    session: AsyncSession, token_hash: str, *, at: datetime
+) -> tuple[LoginSession, StaffMember] | None:
+    """A log-in that has not expired, with its staff member."""
+    query = (
+        select(LoginSession, StaffMember)
+        .join(StaffMember, StaffMember.id == LoginSession.staff_id)
+        .where(
+            LoginSession.token_hash == token_hash,
+            LoginSession.expires_at > at,
+            StaffMember.deleted_at.is_(None),
+        )
+    )
+    row = (await session.execute(query)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+async def delete_logins(session: AsyncSession, staff_id: str, *, but: str | None = None) -> None:
+    """End every log-in of a staff member, but one if given by its token hash."""
+    statement = delete(LoginSession).where(LoginSession.staff_id == staff_id)
+    if but is not None:
+        statement = statement.where(LoginSession.token_hash != but)
+    await session.execute(statement)
+
+
+async def delete_login(session: AsyncSession, token_hash: str) -> None:
+    """End one log-in."""
+    await session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash))
+
+
+async def delete_expired_logins(session: AsyncSession, *, at: datetime) -> None:
+    """Forget log-ins that have run out."""
+    await session.execute(delete(LoginSession).where(LoginSession.expires_at <= at))
+
+
+async def find_key_by_hash(session: AsyncSession, secret_hash: str) -> ApiKey | None:
+    """The key with this secret, unless revoked."""
+    query = select(ApiKey).where(ApiKey.secret_hash == secret_hash, ApiKey.revoked_at.is_(None))
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def find_key(session: AsyncSession, workspace_id: str, key_id: str) -> ApiKey | None:
+    """A key of this workspace, revoked or not."""
+    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def list_keys(
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
+) -> list[ApiKey]:
+    """Keys of this workspace by id; ids sort by time."""
+    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id).order_by(ApiKey.id).limit(limit)
+    if after is not None:
+        query = query.where(ApiKey.id > after)
+    return list((await session.execute(query)).scalars())
+
+
+async def find_team(session: AsyncSession, workspace_id: str, team_id: str) -> Team | None:
+    """A team of this workspace."""
+    query = select(Team).where(Team.workspace_id == workspace_id, Team.id == team_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def find_team_by_name(session: AsyncSession, workspace_id: str, name: str) -> Team | None:
+    """A team of this workspace by its name, whatever its case."""
+    query = select(Team).where(Team.workspace_id == workspace_id, func.lower(Team.name) == name.lower())
+    return (await session.execute(query)).scalars().first()
+
+
+async def find_default_team(session: AsyncSession, workspace_id: str) -> Team | None:
+    """The team that receives what names no team."""
+    query = select(Team).where(Team.workspace_id == workspace_id, Team.is_default.is_(True))
+    return (await session.execute(query)).scalars().first()
+
+
+async def list_teams(session: AsyncSession, workspace_id: str, *, after: str | None, limit: int) -> list[Team]:
+    """Teams of this workspace by id; ids sort by time."""
+    query = select(Team).where(Team.workspace_id == workspace_id).order_by(Team.id).limit(limit)
+    if after is not None:
+        query = query.where(Team.id > after)
+    return list((await session.execute(query)).scalars())

@@ -1,0 +1,139 @@
+"""What people, keys and teams look like from outside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class Scope(StrEnum):
+    """What an API key may do. A logged-in staff member may do all of it."""
+
+    KNOWLEDGE_READ = "knowledge:read"
+    KNOWLEDGE_WRITE = "knowledge:write"
+    AGENTS_READ = "agents:read"
+    AGENTS_WRITE = "agents:write"
+    CONVERSATIONS_READ = "conversations:read"
+    CONVERSATIONS_WRITE = "conversations:write"
+    SETTINGS_READ = "settings:read"
+    SETTINGS_WRITE = "settings:write"
+
+
+class WorkspaceRead(BaseModel):
+    """The caller's own workspace."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    name: str
+    time_zone: str
+    locale: str
+    text_overrides: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="text key → language → text shown instead of ours"
+    )
+
+
+class WorkspaceUpdate(BaseModel):
+    """What an admin may change of the workspace."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(default=None, min_length=1, max_length=120)
+    time_zone: str | None = None
+    locale: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[A-Z]{2})?$")
+    text_overrides: dict[str, dict[str, str]] | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        """Only zones of the IANA database."""
+        if value is not None and value not in available_timezones():
+            raise ValueError("is not a time zone of the IANA database, such as Europe/Amsterdam")
+        return value
+
+
+class StaffRead(BaseModel):
+    """A person who works in the inbox."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    email: str
+    name: str
+    must_change_password: bool
+
+
+class LogIn(BaseModel):
+    """E-mail and password."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: str = Field(max_length=254)
+    password: str = Field(max_length=1024)
+
+
+class PasswordChange(BaseModel):
+    """The password in use and the one wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    current: str = Field(max_length=1024)
+    new: str = Field(max_length=1024)
+
+
+class Identity(BaseModel):
+    """Who is logged in. `csrf_token` goes back in X-CSRF-Token with every request that changes something."""
+
+    staff: StaffRead
+    workspace: WorkspaceRead
+    must_change_password: bool
+    csrf_token: str
+
+
+class ApiKeyCreate(BaseModel):
+    """A name to recognise the key by, and the least scopes it needs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=120)
+    scopes: list[Scope] = Field(min_length=1)
+
+
+class ApiKeyRead(BaseModel):
+    """A key without its secret; `prefix` is how the secret starts."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: list[Scope]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class ApiKeyCreated(ApiKeyRead):
+    """A new key; `key` is shown this once."""
+
+    key: str
+
+
+class TeamCreate(BaseModel):
+    """A new team."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=120)
+
+
+class TeamRead(BaseModel):
+    """A team; the default one receives what is handed over without a team named."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    name: str
+    is_default: bool
+    created_at: datetime

@@ -1,0 +1,307 @@
+"""Workspaces, staff, log-in, API keys and teams."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agentflow.kit.db import Database, now
+from agentflow.kit.ids import new_id
+from crm.teams import repository
+from crm.teams.errors import NoCredential, RecordNotFound, WrongCredentials
+from crm.teams.models import ApiKey, LoginSession, StaffMember, Team, Workspace
+from crm.teams.passwords import check_password, check_strength, hash_password, hash_secret, new_secret
+from crm.teams.schemas import ApiKeyCreate, ApiKeyRead, Scope, TeamCreate, WorkspaceRead, WorkspaceUpdate
+
+KEY_START = "afk_"
+LAST_USED_STEP = timedelta(minutes=5)  # how stale `last_used_at` may be; saves a write a request
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls: a staff member or an API key. The workspace always comes from here."""
+
+    id: str
+    workspace_id: str
+    scopes: frozenset[Scope]
+    staff_id: str | None = None
+    csrf_hash: str | None = None
+    must_change_password: bool = False
+
+
+@dataclass(frozen=True)
+class LoggedIn:
+    """A fresh log-in: `token` goes into the cookie, `csrf_token` into the page."""
+
+    token: str
+    csrf_token: str
+    staff: StaffMember
+    workspace: Workspace
+
+
+async def create_workspace(session: AsyncSession, *, name: str, time_zone: str, locale: str) -> Workspace:
+    """A workspace with its default team."""
+    workspace = Workspace(
+        id=new_id("wsp"),
+        name=name,
+        time_zone=time_zone,
+        locale=locale,
+        text_overrides="{}",
+        created_at=now(session),
+    )
+    session.add(workspace)
+    await session.flush()
+    session.add(_team(session, workspace.id, "Support", is_default=True))
+    await session.flush()
+    return workspace
+
+
+async def get_workspace(session: AsyncSession, workspace_id: str) -> Workspace:
+    """Raises RecordNotFound."""
+    workspace = await repository.find_workspace(session, workspace_id)
+    if workspace is None:
+        raise RecordNotFound("there is no such workspace")
+    return workspace
+
+
+async def update_workspace(session: AsyncSession, workspace_id: str, data: WorkspaceUpdate) -> Workspace:
+    """Change what is given, keep the rest."""
+    workspace = await get_workspace(session, workspace_id)
+    changes = data.model_dump(exclude_none=True)
+    if "text_overrides" in changes:
+        changes["text_overrides"] = json.dumps(changes["text_overrides"], ensure_ascii=False)
+    for field, value in changes.items():
+        setattr(workspace, field, value)
+    await session.flush()
+    return workspace
+
+
+def read_workspace(workspace: Workspace) -> WorkspaceRead:
+    """A workspace as the API shows it."""
+    return WorkspaceRead(
+        id=workspace.id,
+        name=workspace.name,
+        time_zone=workspace.time_zone,
+        locale=workspace.locale,
+        text_overrides=json.loads(workspace.text_overrides),
+    )
+
+
+async def create_staff_member(
+    session: AsyncSession, workspace_id: str, *, email: str, name: str, password_hash: str
+) -> StaffMember:
+    """A staff member who must change this first password."""
+    staff = StaffMember(
+        id=new_id("stf"),
+        workspace_id=workspace_id,
+        email=email,
+        name=name,
+        password_hash=password_hash,
+        must_change_password=True,
+        created_at=now(session),
+    )
+    session.add(staff)
+    await session.flush()
+    return staff
+
+
+async def reset_password(session: AsyncSession, *, email: str, password_hash: str) -> StaffMember:
+    """Set a password that must be changed at the next log-in, and end every log-in.
+
+    Raises RecordNotFound.
+    """
+    staff = await repository.find_staff_by_email(session, email)
+    if staff is None:
+        raise RecordNotFound(f"no staff member has the e-mail address {email}")
+    staff.password_hash = password_hash
+    staff.must_change_password = True
+    await repository.delete_logins(session, staff.id)
+    return staff
+
+
+async def log_in(db: Database, *, email: str, password: str) -> LoggedIn:
+    """Check the password outside a transaction (it is slow), then open a log-in.
+
+    Raises WrongCredentials.
+    """
+    async with db.read() as session:
+        staff = await repository.find_staff_by_email(session, email)
+    known = staff.password_hash if staff else None
+    if not await asyncio.to_thread(check_password, known, password) or staff is None:
+        raise WrongCredentials("the e-mail address or the password is wrong")
+    token, csrf_token = new_secret(), new_secret()
+    async with db.transaction() as session:
+        await repository.delete_expired_logins(session, at=now(session))
+        session.add(
+            LoginSession(
+                token_hash=hash_secret(token),
+                staff_id=staff.id,
+                csrf_hash=hash_secret(csrf_token),
+                expires_at=now(session) + timedelta(hours=db.settings.server.login_hours),
+                created_at=now(session),
+            )
+        )
+        workspace = await get_workspace(session, staff.workspace_id)
+    return LoggedIn(token, csrf_token, staff, workspace)
+
+
+async def log_out(session: AsyncSession, token: str) -> None:
+    """End this log-in; unknown ones are ignored."""
+    await repository.delete_login(session, hash_secret(token))
+
+
+async def renew_csrf(session: AsyncSession, token: str) -> str:
+    """A new CSRF token for a page that was reloaded and lost its own."""
+    found = await repository.find_login(session, hash_secret(token), at=now(session))
+    if found is None:
+        raise NoCredential("the log-in has expired")
+    csrf_token = new_secret()
+    found[0].csrf_hash = hash_secret(csrf_token)
+    return csrf_token
+
+
+async def change_password(db: Database, principal: Principal, *, current: str, new: str, token: str) -> None:
+    """Set a new password; every other log-in of this person ends.
+
+    Raises WrongCredentials, WeakPassword.
+    """
+    async with db.read() as session:
+        staff = await get_staff(session, principal)
+    if not await asyncio.to_thread(check_password, staff.password_hash, current):
+        raise WrongCredentials("the current password is wrong")
+    check_strength(new, email=staff.email)
+    password_hash = await asyncio.to_thread(hash_password, new)
+    async with db.transaction() as session:
+        staff = await get_staff(session, principal)
+        staff.password_hash = password_hash
+        staff.must_change_password = False
+        await repository.delete_logins(session, staff.id, but=hash_secret(token))
+
+
+async def get_staff(session: AsyncSession, principal: Principal) -> StaffMember:
+    """The staff member behind a principal. Raises RecordNotFound for an API key."""
+    staff = await repository.find_staff(session, principal.workspace_id, principal.staff_id or "")
+    if staff is None:
+        raise RecordNotFound("only a logged-in staff member can do this")
+    return staff
+
+
+async def principal_of_login(session: AsyncSession, token: str) -> Principal:
+    """Who a session cookie belongs to. Raises NoCredential."""
+    found = await repository.find_login(session, hash_secret(token), at=now(session))
+    if found is None:
+        raise NoCredential("the log-in has expired; log in again")
+    login, staff = found
+    return Principal(
+        id=staff.id,
+        workspace_id=staff.workspace_id,
+        scopes=frozenset(Scope),
+        staff_id=staff.id,
+        csrf_hash=login.csrf_hash,
+        must_change_password=staff.must_change_password,
+    )
+
+
+async def principal_of_key(session: AsyncSession, secret: str) -> Principal:
+    """Who an API key belongs to. Raises NoCredential."""
+    key = await repository.find_key_by_hash(session, hash_secret(secret))
+    if key is None:
+        raise NoCredential("the API key is unknown or was revoked")
+    return Principal(key.id, key.workspace_id, frozenset(Scope(scope) for scope in json.loads(key.scopes)))
+
+
+async def create_key(session: AsyncSession, workspace_id: str, data: ApiKeyCreate) -> tuple[ApiKey, str]:
+    """A new key and its secret, which is stored as a hash only."""
+    secret = KEY_START + new_secret()
+    key = ApiKey(
+        id=new_id("key"),
+        workspace_id=workspace_id,
+        name=data.name,
+        prefix=secret[:10],
+        secret_hash=hash_secret(secret),
+        scopes=json.dumps(data.scopes),
+        created_at=now(session),
+    )
+    session.add(key)
+    await session.flush()
+    return key, secret
+
+
+async def revoke_key(session: AsyncSession, workspace_id: str, key_id: str) -> ApiKey:
+    """Stop a key for good; revoking twice keeps the first time. Raises RecordNotFound."""
+    key = await repository.find_key(session, workspace_id, key_id)
+    if key is None:
+        raise RecordNotFound("there is no such API key")
+    key.revoked_at = key.revoked_at or now(session)
+    return key
+
+
+async def note_key_use(session: AsyncSession, principal: Principal) -> None:
+    """Remember when a key was last used, to within five minutes."""
+    key = await repository.find_key(session, principal.workspace_id, principal.id)
+    if key and (key.last_used_at is None or now(session) - key.last_used_at > LAST_USED_STEP):
+        key.last_used_at = now(session)
+
+
+def read_key(key: ApiKey) -> ApiKeyRead:
+    """A key as the API shows it."""
+    return ApiKeyRead(
+        id=key.id,
+        name=key.name,
+        prefix=key.prefix,
+        scopes=[Scope(scope) for scope in json.loads(key.scopes)],
+        created_at=key.created_at,
+        last_used_at=key.last_used_at,
+        revoked_at=key.revoked_at,
+    )
+
+
+async def list_keys(
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
+) -> list[ApiKey]:
+    """Keys, oldest first."""
+    return await repository.list_keys(session, workspace_id, after=after, limit=limit)
+
+
+async def create_team(session: AsyncSession, workspace_id: str, data: TeamCreate) -> Team:
+    """A further team."""
+    team = _team(session, workspace_id, data.name, is_default=False)
+    session.add(team)
+    await session.flush()
+    return team
+
+
+async def list_teams(session: AsyncSession, workspace_id: str, *, after: str | None, limit: int) -> list[Team]:
+    """Teams, oldest first."""
+    return await repository.list_teams(session, workspace_id, after=after, limit=limit)
+
+
+async def get_team(session: AsyncSession, workspace_id: str, team_id: str | None) -> Team:
+    """A team by id, the default one for None. Raises RecordNotFound."""
+    team = (
+        await repository.find_team(session, workspace_id, team_id)
+        if team_id is not None
+        else await repository.find_default_team(session, workspace_id)
+    )
+    if team is None:
+        raise RecordNotFound("there is no such team")
+    return team
+
+
+async def find_team_by_name(session: AsyncSession, workspace_id: str, name: str) -> Team | None:
+    """A team by its name, whatever its case."""
+    return await repository.find_team_by_name(session, workspace_id, name)
+
+
+def _team(session: AsyncSession, workspace_id: str, name: str, *, is_default: bool) -> Team:
+    return Team(
+        id=new_id("tea"),
+        workspace_id=workspace_id,
+        name=name,
+        is_default=is_default,
+        created_at=now(session),
+    )
