@@ -1,1 +1,1 @@
-
+"""The AI agent: its configuration as a record, and the run time that answers one message."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from knowledge.search import Passage
+from knowledge.passages import Passage
 
 Action = Literal["reply", "ask", "refuse", "handoff"]
 SentenceKind = Literal["fact", "greeting", "question", "stock"]

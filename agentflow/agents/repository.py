@@ -1,0 +1,43 @@
+"""Every query over agents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agentflow.agents.models import Agent
+
+
+async def find_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> Agent | None:
+    """An agent of this workspace that is not in the bin."""
+    query = select(Agent).where(
+        Agent.workspace_id == workspace_id, Agent.id == agent_id, Agent.deleted_at.is_(None)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def find_binned_agent(
+    session: AsyncSession, workspace_id: str, agent_id: str, *, since: datetime
+) -> Agent | None:
+    """An agent that was put into the bin after `since`."""
+    query = select(Agent).where(
+        Agent.workspace_id == workspace_id, Agent.id == agent_id, Agent.deleted_at > since
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def list_agents(
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
+) -> list[Agent]:
+    """Agents of this workspace by id; ids sort by time."""
+    query = (
+        select(Agent)
+        .where(Agent.workspace_id == workspace_id, Agent.deleted_at.is_(None))
+        .order_by(Agent.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(Agent.id > after)
+    return list((await session.execute(query)).scalars())
