@@ -1,0 +1,94 @@
+"""Every limit of taking in a source, and the one sentence each refusal says (KN-01..03 and the reader's caps)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knowledge.errors import (
+    FileTooLarge,
+    TooManyCells,
+    TooManyPages,
+    TooManyRows,
+    TooManySources,
+    TooMuchText,
+)
+
+if TYPE_CHECKING:  # the reading subprocess uses this module and must not pay for loading the settings
+    from agentflow.kit.settings import IngestSettings
+
+# 2 million cells are about 70 MiB of sheet XML; a workbook that unpacks to more is a bomb or over the cell limit.
+MAX_UNPACKED_BYTES = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What one file may cost a reader: counts, code points, bytes, seconds and MiB."""
+
+    max_bytes: int = 20 * 1024 * 1024
+    max_pages: int = 1000
+    max_rows: int = 200_000
+    max_cells: int = 2_000_000
+    max_text_chars: int = 20_000_000
+    max_unpacked_bytes: int = MAX_UNPACKED_BYTES
+    seconds: float = 120.0
+    memory_mb: int = 800
+
+    @classmethod
+    def of(cls, settings: IngestSettings) -> Caps:
+        """The caps these settings ask for."""
+        return cls(
+            max_bytes=settings.max_bytes,
+            max_pages=settings.max_pages,
+            max_rows=settings.max_rows,
+            max_cells=settings.max_cells,
+            max_text_chars=settings.max_text_chars,
+            seconds=settings.seconds_per_file,
+            memory_mb=settings.memory_mb,
+        )
+
+
+def check_source_count(found: int, limit: int) -> None:
+    """KN-01: `found` sources would be in the knowledge base. Raises TooManySources."""
+    if found > limit:
+        raise TooManySources(
+            f"A knowledge base holds at most {limit} sources; this would be number {found}.",
+            limit=limit,
+            found=found,
+        )
+
+
+def check_bytes(found: int, limit: int, *, of: str = "The file") -> None:
+    """KN-02: `of` would have `found` bytes. Raises FileTooLarge."""
+    if found > limit:
+        raise FileTooLarge(
+            f"{of} has {found:,} bytes; the limit is {limit:,} bytes.", limit=limit, found=found
+        )
+
+
+def check_pages(found: int, limit: int) -> None:
+    """KN-03. Raises TooManyPages."""
+    if found > limit:
+        raise TooManyPages(
+            f"The file has {found:,} pages; the limit is {limit:,} pages.", limit=limit, found=found
+        )
+
+
+def check_rows(found: int, limit: int) -> None:
+    """Raises TooManyRows; a reader stops at the first row too many, so `found` is at least that."""
+    if found > limit:
+        raise TooManyRows(f"The file has more than {limit:,} rows.", limit=limit, found=found)
+
+
+def check_cells(found: int, limit: int) -> None:
+    """Raises TooManyCells; a reader stops at the first row that is too much."""
+    if found > limit:
+        raise TooManyCells(f"The file has more than {limit:,} filled cells.", limit=limit, found=found)
+
+
+def check_text(found: int, limit: int) -> None:
+    """Raises TooMuchText; `found` in code points."""
+    if found > limit:
+        raise TooMuchText(
+            f"The text has {found:,} characters; the limit is {limit:,}.", limit=limit, found=found
+        )
