@@ -126,7 +126,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "Onze assistent is voor vandaag bezet. Laat je vraag hier achter; een collega antwoordt je.",
         "Our assistant has reached its limit for today. Leave your question here; a colleague will answer.",
         "Unser Assistent ist für heute ausgelastet. Schreiben Sie hier; jemand aus dem Team antwortet Ihnen.",
-        "Nuestro asistente ha llegado a su límite por hoy. Deje aquí su pregunta y le responderá una persona.",
+        "Nuestro asistente ha llegado a su límite por hoy. Deje aquí su pregunta y le responderemos.",
         "Notre assistant a atteint sa limite du jour. Laissez votre question ; une personne vous répondra.",
     ),
     # --- tone of voice ---

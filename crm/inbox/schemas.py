@@ -1,0 +1,201 @@
+"""Values of the inbox: what services take and give, and what the API shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class OwnerKind(StrEnum):
+    """Who answers a conversation. With `nobody` it waits for staff, of one team if `team_id` is set."""
+
+    AGENT = "agent"
+    STAFF = "staff"
+    NOBODY = "nobody"
+
+
+class MessageStatus(StrEnum):
+    """How far a message has come. It only moves forward, see `advance`."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+    READ = "read"
+
+
+Author = Literal["contact", "agent", "staff", "system"]
+Action = Literal["reply", "ask", "refuse", "handoff"]
+
+_RANKS = {status: rank for rank, status in enumerate(MessageStatus)}
+
+
+def advance(current: MessageStatus, reported: MessageStatus) -> MessageStatus:
+    """The status after a report, in whatever order reports arrive.
+
+    `failed` wins over queued and sent only: whatever was delivered did not fail.
+    """
+    return max(current, reported, key=_RANKS.__getitem__)
+
+
+class StaffLike(Protocol):
+    """The staff member who acts; a `StaffMember` record fits."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102 - plain attributes
+    @property
+    def workspace_id(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+
+class CitationRead(BaseModel):
+    """Where a sentence stands; offsets are code points in the extract, None for cells."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source_id: str
+    source: str
+    version: int
+    page: int | None = None
+    sheet: str | None = None
+    row: int | None = None
+    start: int | None = None
+    end: int | None = None
+    quote: str
+    public: bool = False
+
+
+class SentenceRead(BaseModel):
+    """One checked sentence with its citations, as stored with the message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    citations: tuple[CitationRead, ...] = ()
+    kind: str = "fact"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An inbound message is stored. `duplicate` says that it already was."""
+
+    conversation_id: str
+    message_id: str
+    seq: int
+    duplicate: bool
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """An earlier message."""
+
+    author: Author
+    text: str
+
+
+@dataclass(frozen=True)
+class Answering:
+    """The right to answer: valid while the conversation's `owner_epoch` stays what it was.
+
+    `message_id` stays the same over the attempts at one answer; `answers_seq` is the last message answered.
+    """
+
+    workspace_id: str
+    conversation_id: str
+    contact_id: str
+    account_id: str
+    channel: str
+    contact_ref: str
+    agent_id: str
+    owner_epoch: int
+    message_id: str
+    answers_seq: int
+    attempt: int
+    question: str
+    history: tuple[HistoryLine, ...]
+    failed_turns: int
+    locale: str
+    # The sentences said so far in this attempt: citation numbers run on from them.
+    said: list[SentenceRead] = field(default_factory=list, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class AnswerOutcome:
+    """What the agent decided. `sentences` are CheckedSentence as dicts; `failed` counts as a failed turn.
+
+    For a handoff, `team_id` None means the workspace's default team.
+    """
+
+    action: Action
+    text: str
+    sentences: Sequence[Mapping[str, Any]]
+    language: str
+    team_id: str | None = None
+    reason: str | None = None
+    trace: Mapping[str, Any] = field(default_factory=dict)
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The answer is stored and waits in the outbox."""
+
+    message_id: str
+    outbox_id: str
+
+
+class MessageRead(BaseModel):
+    """A message as staff see it."""
+
+    id: str
+    seq: int
+    author: Author
+    staff_id: str | None
+    text: str
+    sentences: list[SentenceRead]
+    status: MessageStatus
+    created_at: datetime
+    trace: dict[str, Any] | None = None
+
+
+class ConversationRead(BaseModel):
+    """A conversation as staff see it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    contact_id: str
+    account_id: str
+    channel: str
+    owner_kind: OwnerKind
+    agent_id: str | None
+    staff_id: str | None
+    team_id: str | None
+    handoff_reason: str | None
+    last_seq: int
+    answered_seq: int
+    created_at: datetime
+    last_message_at: datetime
+
+
+class StaffReply(BaseModel):
+    """A staff member's answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, max_length=20_000)
+
+
+class RouteRead(BaseModel):
+    """Which agent answers new conversations of a channel account."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    account_id: str
+    agent_id: str
