@@ -1,0 +1,126 @@
+"""What can go wrong with a chat model, in our words, and a stream that never ends quietly in the middle.
+
+The runner tries candidates in order; each failure has a reason that goes into the trace.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import openai
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.runnables import Runnable
+
+from agentflow.kit.errors import AppError
+
+ChatRunnable = Runnable[LanguageModelInput, AIMessage]
+
+
+class FailureReason(StrEnum):
+    """Why a candidate gave no answer."""
+
+    TIMEOUT = "timeout"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    TRUNCATED = "truncated"  # the stream ended before the answer did
+    BAD_ANSWER = "bad_answer"  # not JSON, or not what the protocol says
+    KEY_REFUSED = "key_refused"  # 401 or 403
+    REJECTED = "rejected"  # any other 4xx
+    UNREACHABLE = "unreachable"
+    ADDRESS_REFUSED = "address_refused"  # the egress rules forbid the address
+    CRASHED = "crashed"  # our side, or a library
+
+
+class ModelFailed(Exception):
+    """A candidate gave no usable answer. `detail` is for staff and holds no key."""
+
+    def __init__(self, reason: FailureReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail[:300]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model to try. `connection_id` is None for the offline model, which needs no network."""
+
+    name: str
+    model: ChatRunnable
+    connection_id: str | None = None
+
+
+async def stream_model(
+    candidate: Candidate, messages: Sequence[BaseMessage]
+) -> AsyncIterator[AIMessageChunk]:
+    """The model's answer, piece by piece. Raises ModelFailed, and nothing else but cancellation."""
+    whole: AIMessageChunk | None = None
+    try:
+        async for chunk in candidate.model.astream(list(messages)):
+            if not isinstance(chunk, AIMessageChunk):
+                raise ModelFailed(
+                    FailureReason.BAD_ANSWER, f"a {type(chunk).__name__} came instead of a chunk"
+                )
+            whole = chunk if whole is None else whole + chunk
+            yield chunk
+    except ModelFailed:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a model or its library does, the next one is tried
+        raise _failure(error, begun=whole is not None) from error
+    if candidate.connection_id is not None:
+        _check_whole(whole)
+
+
+def _check_whole(whole: AIMessageChunk | None) -> None:
+    """An answer counts only with its end mark, some content, and tool calls that can be read."""
+    if whole is None:
+        raise ModelFailed(FailureReason.BAD_ANSWER, "the answer was empty")
+    if not whole.response_metadata.get("finish_reason"):
+        raise ModelFailed(FailureReason.TRUNCATED, "the stream ended without a finish_reason")
+    if whole.invalid_tool_calls:
+        raise ModelFailed(FailureReason.BAD_ANSWER, "the arguments of a tool call were not JSON")
+    if not whole.text.strip() and not whole.tool_calls:
+        raise ModelFailed(FailureReason.BAD_ANSWER, "the answer was empty")
+
+
+def _failure(error: Exception, *, begun: bool) -> ModelFailed:
+    for cause in _causes(error):
+        if isinstance(cause, AppError):
+            return ModelFailed(FailureReason.ADDRESS_REFUSED, cause.detail)
+    if isinstance(error, openai.APIStatusError):
+        return _status_failure(error)
+    if isinstance(error, openai.APITimeoutError | TimeoutError):
+        return ModelFailed(FailureReason.TIMEOUT, "no answer in time")
+    if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError | UnicodeDecodeError):
+        return ModelFailed(FailureReason.BAD_ANSWER, f"the answer could not be read: {error}")
+    if begun:
+        return ModelFailed(FailureReason.TRUNCATED, f"the stream broke off: {type(error).__name__}")
+    if isinstance(error, openai.APIConnectionError):
+        return ModelFailed(FailureReason.UNREACHABLE, f"no connection: {error.__cause__ or error}")
+    return ModelFailed(FailureReason.CRASHED, f"{type(error).__name__}: {error}")
+
+
+def _status_failure(error: openai.APIStatusError) -> ModelFailed:
+    status = error.status_code
+    if status in (401, 403):
+        return ModelFailed(FailureReason.KEY_REFUSED, f"the endpoint refused the key (HTTP {status})")
+    if status == 429:
+        wait = error.response.headers.get("retry-after", "unknown")
+        return ModelFailed(FailureReason.RATE_LIMITED, f"HTTP 429, retry after {wait}")
+    if status == 408:
+        return ModelFailed(FailureReason.TIMEOUT, "HTTP 408")
+    if status >= 500:
+        return ModelFailed(FailureReason.SERVER_ERROR, f"HTTP {status}")
+    return ModelFailed(FailureReason.REJECTED, f"HTTP {status}")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    step: BaseException | None = error
+    while step is not None and len(chain) < 10:
+        chain.append(step)
+        step = step.__cause__ or step.__context__
+    return chain
