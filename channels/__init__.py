@@ -1,1 +1,1 @@
-"""Ways in and out: one file a channel, one protocol, one durable outbox. Knows no contact, ticket or agent."""
+"""Ways in and out: one file a channel, one protocol, one durable outbox. Knows no contact or agent."""
