@@ -68,7 +68,7 @@ async def stream_model(
             yield chunk
     except ModelFailed:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a model or its library does, the next one is tried
+    except Exception as error:  # whatever a model or its library does, the next one is tried
         raise _failure(error, begun=whole is not None) from error
     if candidate.connection_id is not None:
         _check_whole(whole)
