@@ -33,7 +33,7 @@ TEMPLATE = "template_agentflow"
 
 def load_tables() -> None:
     """Import every module that declares tables, so that Base.metadata is whole."""
-    for module in ("agentflow.kit.events", "agentflow.kit.idempotency"):
+    for module in ("agentflow.kit.events", "agentflow.kit.idempotency", "agentflow.kit.rates"):
         if importlib.util.find_spec(module):
             importlib.import_module(module)
     for package in PACKAGES:
@@ -104,19 +104,23 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def new_postgres_database(postgres_server: str) -> Callable[[], AbstractContextManager[str]]:
     """Makes a database from a template that has every table; it is dropped when the context ends."""
     numbers = itertools.count(1)
-    with psycopg.connect(f"{postgres_server}&dbname=postgres", autocommit=True) as admin:
+    with psycopg.connect(_named(postgres_server, "postgres"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {TEMPLATE}")
-    create_tables(postgres_url(f"{postgres_server}&dbname={TEMPLATE}"))
+    create_tables(postgres_url(_named(postgres_server, TEMPLATE)))
 
     @contextmanager
     def make() -> Iterator[str]:
         name = f"test_{next(numbers)}"
-        with psycopg.connect(f"{postgres_server}&dbname=postgres", autocommit=True) as admin:
+        with psycopg.connect(_named(postgres_server, "postgres"), autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-            yield f"{postgres_server}&dbname={name}"
+            yield _named(postgres_server, name)
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     return make
+
+
+def _named(server: str, database: str) -> str:
+    return server.replace("///", f"///{database}")
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +164,7 @@ def _run_postgres(folder: Path, site_packages: Path) -> Iterator[str]:
         process = run(["sh", "-c", script, "sh", *server], stdout=log, stderr=log)
     url = f"postgresql:///?host={folder}&user=postgres"
     try:
-        _wait_for_postgres(f"{url}&dbname=postgres", folder / "log")
+        _wait_for_postgres(_named(url, "postgres"), folder / "log")
         yield url
     finally:
         process.communicate()

@@ -1,0 +1,62 @@
+"""The HTTP door: one FastAPI application over a running Application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from agentflow import web
+from agentflow.api import (
+    agents,
+    auth,
+    channels,
+    errors,
+    health,
+    inbox,
+    knowledge,
+    livechat,
+    model_connections,
+    people,
+)
+from agentflow.api.idempotency import IdempotentRoute
+from agentflow.api.middleware import BodyLimit, RequestMetrics
+from agentflow.bootstrap import Application
+from agentflow.kit.settings import Settings
+
+Start = Callable[[], AbstractAsyncContextManager[Application]]
+
+
+def create_app(settings: Settings, start: Start) -> FastAPI:
+    """The web application; `start` opens everything behind it when the server starts and closes it at the end."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with start() as application:
+            app.state.application = application
+            yield
+
+    app = FastAPI(
+        title="AgentFlow",
+        version="1",
+        description="AI agents in front of your customers: an answer that cites its source, or a human.",
+        lifespan=lifespan,
+        docs_url="/api/docs",
+        openapi_url="/api/openapi.json",
+        redoc_url=None,
+        middleware=[
+            Middleware(RequestMetrics),
+            Middleware(BodyLimit, max_bytes=settings.ingest.max_bytes + 1024 * 1024),
+        ],
+    )
+    errors.install(app)
+    api = APIRouter(prefix="/api/v1", route_class=IdempotentRoute, responses=errors.RESPONSES)
+    for part in (auth, people, knowledge, agents, model_connections, channels, inbox):
+        api.include_router(part.router)
+    app.include_router(api)
+    app.include_router(livechat.router, responses=errors.RESPONSES)
+    app.include_router(health.router)
+    web.mount(app)
+    return app

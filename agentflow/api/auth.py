@@ -1,0 +1,79 @@
+"""Log in and out, who am I, and the change of a password."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from agentflow.api.deps import SESSION_COOKIE, App, Caller
+from crm.teams import service as teams
+from crm.teams.errors import NoCredential
+from crm.teams.schemas import Identity, LogIn, PasswordChange, StaffRead
+from crm.teams.service import Principal
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+
+@router.post("/login")
+async def log_in(data: LogIn, request: Request, response: Response, app: App) -> Identity:
+    """Start a log-in: sets the httpOnly session cookie and answers the CSRF token for this page."""
+    await app.rates.check("login", data.email.lower(), limit=10, seconds=300)
+    done = await teams.log_in(app.db, email=data.email, password=data.password)
+    response.set_cookie(
+        SESSION_COOKIE,
+        done.token,
+        max_age=app.settings.server.login_hours * 3600,
+        httponly=True,
+        samesite="lax",
+        secure=app.settings.public_url.startswith("https://"),
+    )
+    return Identity(
+        staff=StaffRead.model_validate(done.staff),
+        workspace=teams.read_workspace(done.workspace),
+        must_change_password=done.staff.must_change_password,
+        csrf_token=done.csrf_token,
+    )
+
+
+@router.get("/me")
+async def me(request: Request, app: App, who: Caller) -> Identity:
+    """Who is logged in, with a fresh CSRF token for a page that was reloaded."""
+    async with app.db.transaction() as session:
+        staff = await teams.get_staff(session, who)
+        workspace = await teams.get_workspace(session, who.workspace_id)
+        csrf_token = await teams.renew_csrf(session, session_token(request))
+    return Identity(
+        staff=StaffRead.model_validate(staff),
+        workspace=teams.read_workspace(workspace),
+        must_change_password=who.must_change_password,
+        csrf_token=csrf_token,
+    )
+
+
+@router.post("/password", status_code=204)
+async def change_password(data: PasswordChange, request: Request, app: App, who: Caller) -> None:
+    """Change the password; every other log-in of this person ends."""
+    await app.rates.check("password", who.id, limit=10, seconds=300)
+    await teams.change_password(app.db, who, current=data.current, new=data.new, token=session_token(request))
+
+
+@router.post("/logout", status_code=204)
+async def log_out(request: Request, response: Response, app: App, who: Caller) -> None:
+    """End this log-in."""
+    require_staff(who)
+    async with app.db.transaction() as session:
+        await teams.log_out(session, session_token(request))
+    response.delete_cookie(SESSION_COOKIE)
+
+
+def session_token(request: Request) -> str:
+    """The session cookie. Raises NoCredential for a caller with an API key."""
+    token = request.cookies.get(SESSION_COOKIE)
+    if not token:
+        raise NoCredential("log in first; an API key has no session")
+    return token
+
+
+def require_staff(who: Principal) -> None:
+    """Refuse an API key."""
+    if who.staff_id is None:
+        raise NoCredential("log in first; an API key has no session")

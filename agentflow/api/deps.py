@@ -1,0 +1,82 @@
+"""What a route needs to know about its caller: who it is, what it may do, and the application behind."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from agentflow.bootstrap import Application
+from agentflow.kit.pagination import MAX_LIMIT
+from crm.teams import service as teams
+from crm.teams.errors import CsrfMissing, MissingScope, NoCredential, PasswordChangeRequired
+from crm.teams.passwords import hash_secret
+from crm.teams.schemas import Scope
+from crm.teams.service import Principal
+
+SESSION_COOKIE = "agentflow_session"
+CSRF_HEADER = "X-CSRF-Token"
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def application(request: Request) -> Application:
+    """The running application."""
+    found = request.app.state.application
+    assert isinstance(found, Application)
+    return found
+
+
+App = Annotated[Application, Depends(application)]
+
+
+async def caller(request: Request, app: App) -> Principal:
+    """Who calls, by API key or session cookie. Raises NoCredential, CsrfMissing."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        async with app.db.read() as session:
+            return await teams.principal_of_key(session, secret.strip())
+    token = request.cookies.get(SESSION_COOKIE)
+    if not token:
+        raise NoCredential("send an API key (Authorization: Bearer …) or log in")
+    async with app.db.read() as session:
+        principal = await teams.principal_of_login(session, token)
+    if request.method not in READING:
+        _check_csrf(request, principal)
+    return principal
+
+
+def _check_csrf(request: Request, principal: Principal) -> None:
+    sent = request.headers.get(CSRF_HEADER, "")
+    if not hmac.compare_digest(hash_secret(sent), principal.csrf_hash or ""):
+        raise CsrfMissing(f"send the csrf_token of your log-in in the header {CSRF_HEADER}")
+
+
+Caller = Annotated[Principal, Depends(caller)]
+
+
+def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
+    """A dependency: the caller, if it has this scope and no first password waiting to be changed."""
+
+    async def check(who: Caller) -> Principal:
+        if who.must_change_password:
+            raise PasswordChangeRequired("change the first password: POST /api/v1/auth/password")
+        if scope not in who.scopes:
+            raise MissingScope(f"this needs the scope {scope}", scope=scope)
+        return who
+
+    return check
+
+
+KnowledgeReader = Annotated[Principal, Depends(require(Scope.KNOWLEDGE_READ))]
+KnowledgeWriter = Annotated[Principal, Depends(require(Scope.KNOWLEDGE_WRITE))]
+AgentsReader = Annotated[Principal, Depends(require(Scope.AGENTS_READ))]
+AgentsWriter = Annotated[Principal, Depends(require(Scope.AGENTS_WRITE))]
+InboxReader = Annotated[Principal, Depends(require(Scope.CONVERSATIONS_READ))]
+InboxWriter = Annotated[Principal, Depends(require(Scope.CONVERSATIONS_WRITE))]
+SettingsReader = Annotated[Principal, Depends(require(Scope.SETTINGS_READ))]
+SettingsWriter = Annotated[Principal, Depends(require(Scope.SETTINGS_WRITE))]
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="how many items a page holds")]
+Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before")]

@@ -1,0 +1,102 @@
+"""Every refusal leaves as RFC 9457 problem JSON; nothing inside shows in an unexpected one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from agentflow.kit.errors import AppError
+
+MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """RFC 9457, with a stable `code` and whatever else helps (`limit`, `found`, `fields`, …)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+
+
+# What any route may answer beside its own success; shown in OpenAPI.
+RESPONSES: dict[int | str, dict[str, object]] = {
+    status: {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    for status, text in {
+        400: "The request cannot be read",
+        401: "No valid credential",
+        403: "The credential may not do this",
+        404: "There is no such record in your workspace",
+        409: "The record is in another state",
+        413: "Too many bytes",
+        422: "A value is malformed",
+        429: "Too many requests; see Retry-After",
+        503: "Something we depend on is down",
+    }.items()
+}
+
+
+def problem(body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response for a problem's body."""
+    status = body["status"]
+    assert isinstance(status, int)
+    return JSONResponse(dict(body), status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(AppError, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AppError)
+    headers = {}
+    if "retry_after" in error.members:
+        headers["Retry-After"] = str(error.members["retry_after"])
+    if error.status_code == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.status_code >= 500:
+        log.error("refused with %s: %s", error.code, error.detail)
+    return problem(error.problem(), headers)
+
+
+async def _malformed(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    fields = [
+        {"field": ".".join(str(part) for part in item["loc"]), "problem": item["msg"]} for item in error.errors()
+    ]
+    unreadable = any(item["type"] == "json_invalid" for item in error.errors())
+    refusal = AppError("; ".join(f"{item['field']}: {item['problem']}" for item in fields), fields=fields)
+    body = refusal.problem() | {
+        "status": 400 if unreadable else 422,
+        "code": "malformed_json" if unreadable else "invalid_input",
+    }
+    body |= {"type": f"urn:agentflow:error:{body['code']}", "title": str(body["code"]).replace("_", " ")}
+    return problem(body)
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    refusal = AppError(str(error.detail), code=_HTTP_CODES.get(error.status_code, "http_error"))
+    return problem(refusal.problem() | {"status": error.status_code}, error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(AppError("something went wrong on our side; it was logged").problem())
+
+
+_HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}

@@ -1,0 +1,70 @@
+"""What happens around every request: a cap on its body, and a count of its answers."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agentflow.api.errors import problem
+from agentflow.kit.errors import TooLarge
+from agentflow.kit.telemetry import count_request
+
+
+class BodyLimit:
+    """Refuses a body above `max_bytes`, announced or not, before anything keeps it."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the bytes on their way in."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self.max_bytes:
+            await self._refusal(int(announced))(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.max_bytes:
+                raise TooLarge(f"the request has more than {self.max_bytes} bytes", limit=self.max_bytes)
+            return message
+
+        await self.app(scope, counted, send)
+
+    def _refusal(self, found: int) -> ASGIApp:
+        refused = TooLarge(
+            f"the request has {found} bytes; at most {self.max_bytes} are taken",
+            limit=self.max_bytes,
+            found=found,
+        )
+        return problem(refused.problem())
+
+
+class RequestMetrics:
+    """Counts requests by route and status, with their time to the first byte."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Time one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "unmatched")
+                count_request(scope["method"], route, message["status"], time.perf_counter() - began)
+            await send(message)
+
+        await self.app(scope, receive, watched)
