@@ -250,4 +250,46 @@ _TEXTS: dict[str, dict[str, str]] = {
         "Esta conversación ha terminado.",
         "Cette conversation est terminée.",
     ),
+    "widget_greeting": _row(
+        "Hallo! Waar kunnen we je mee helpen?",
+        "Hello! How can we help you?",
+        "Hallo! Wie können wir Ihnen helfen?",
+        "¡Hola! ¿En qué podemos ayudarle?",
+        "Bonjour ! Comment pouvons-nous vous aider ?",
+    ),
+    "widget_suggestions": _row("Bijvoorbeeld", "For example", "Zum Beispiel", "Por ejemplo", "Par exemple"),
+    "widget_assistant": _row(
+        "AI-assistent", "AI assistant", "KI-Assistent", "Asistente de IA", "Assistant IA"
+    ),
+    "widget_staff": _row(
+        "Medewerker", "Team member", "Teammitglied", "Persona del equipo", "Membre de l’équipe"
+    ),
+    "widget_you": _row("Jij", "You", "Sie", "Usted", "Vous"),
+    "widget_source": _row("Bron {n}", "Source {n}", "Quelle {n}", "Fuente {n}", "Source {n}"),
+    "widget_open_source": _row(
+        "Bron openen", "Open the source", "Quelle öffnen", "Abrir la fuente", "Ouvrir la source"
+    ),
+    "widget_unavailable": _row(
+        "De chat is op dit moment niet bereikbaar.",
+        "The chat is not available right now.",
+        "Der Chat ist gerade nicht erreichbar.",
+        "El chat no está disponible en este momento.",
+        "Le chat n’est pas disponible pour le moment.",
+    ),
+    "widget_refused": _row(
+        "Dit bericht kan niet worden verzonden.",
+        "This message cannot be sent.",
+        "Diese Nachricht kann nicht gesendet werden.",
+        "Este mensaje no se puede enviar.",
+        "Ce message ne peut pas être envoyé.",
+    ),
+    "widget_handoff": _row(
+        "Wachten op {team}",
+        "Waiting for {team}",
+        "Warten auf {team}",
+        "Esperando a {team}",
+        "En attente de {team}",
+    ),
+    "widget_sent": _row("Verzonden", "Sent", "Gesendet", "Enviado", "Envoyé"),
+    "widget_read": _row("Gelezen", "Read", "Gelesen", "Leído", "Lu"),
 }
