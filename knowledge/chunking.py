@@ -1,11 +1,22 @@
-"""Pages into chunks: about 180 words, never more than 220 (400 characters where a script has no spaces)."""
+"""Pages into chunks: about 180 words, never more than 220 (400 characters where a script has no spaces).
+
+A chunk never crosses a heading, and crosses a page only to finish a sentence. Neighbours share one sentence.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from knowledge.readers.base import Page
+from knowledge.readers.base import Heading, Page, Row
+from knowledge.sentences import Size, measure, sentence_spans
+
+MAX_WORDS, MAX_WORDLESS_CHARS = 220, 400
+MAX_CHARS = 2000  # in any script: long "words" (tables of codes, base64) must not hide a page in one chunk
+_TARGET_WORDS, _TARGET_WORDLESS_CHARS, _TARGET_CHARS = 165, 310, 1500
+_MAX_OVERLAP = 0.35  # a longer sentence is not repeated in the next chunk
+_CELL_GAP = "; "
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,240 @@ class ChunkDraft:
     sentences: tuple[SentenceDraft, ...]
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """A sentence or heading line on its way into a chunk; offsets within the text being split."""
+
+    start: int
+    end: int
+    size: Size
+    is_heading: bool = False
+
+    @property
+    def load(self) -> float:
+        """The share of a normal chunk that this fills."""
+        return _load(self.size)
+
+
 def chunk(pages: Iterable[Page]) -> Iterator[ChunkDraft]:
     """The chunks of all pages, in order."""
-    raise NotImplementedError
+    path: list[tuple[int, str]] = []
+    held: Page | None = None
+    for page in pages:
+        if held is not None:
+            yield from _page_chunks(held, page, path)
+        held = page
+    if held is not None:
+        yield from _page_chunks(held, None, path)
+
+
+def _page_chunks(page: Page, following: Page | None, path: list[tuple[int, str]]) -> Iterator[ChunkDraft]:
+    if page.rows:
+        yield from _row_chunks(page)
+    else:
+        yield from _text_chunks(page, following, path)
+
+
+# --- running text
+
+
+def _text_chunks(page: Page, following: Page | None, path: list[tuple[int, str]]) -> Iterator[ChunkDraft]:
+    """Sections (from a heading to the next) are packed one by one; `path` is carried from page to page."""
+    text = page.text + _rest_of_sentence(page, following)
+    for headings, start, end in _sections(page, len(text)):
+        above = _descend(path, headings, text)
+        units = _units(text, start, end, headings)
+        full_path = " > ".join(title for _, title in path)
+        for number, (first, last) in enumerate(_pack(units)):
+            yield _text_chunk(page, text, units[first:last], full_path if number else above)
+
+
+def _text_chunk(page: Page, text: str, units: Sequence[_Unit], heading: str) -> ChunkDraft:
+    quoted = [unit for unit in units if not unit.is_heading] or units
+    return ChunkDraft(
+        text=text[units[0].start : units[-1].end],
+        start=page.start + units[0].start,
+        end=page.start + units[-1].end,
+        page=page.number,
+        sheet=None,
+        row=None,
+        heading=heading,
+        sentences=tuple(
+            SentenceDraft(text[unit.start : unit.end], page.start + unit.start, page.start + unit.end, None)
+            for unit in quoted
+        ),
+    )
+
+
+def _rest_of_sentence(page: Page, following: Page | None) -> str:
+    """What stands on the next page of a sentence that this page breaks off, or nothing."""
+    ending = page.text.rstrip()
+    if following is None or following.rows or not ending or ending[-1] in ".!?…:;。！？”\"":
+        return ""
+    opening = following.text.lstrip()
+    if not opening or not opening[0].islower():
+        return ""
+    _, end = sentence_spans(following.text)[0]
+    return following.text[:end]
+
+
+def _sections(page: Page, end: int) -> Iterator[tuple[list[Heading], int, int]]:
+    """Runs of headings with the body under them, as offsets within the page; headings first, body may be empty."""
+    marks = [
+        replace(mark, start=mark.start - page.start, end=mark.end - page.start) for mark in page.headings
+    ]
+    start = 0
+    run: list[Heading] = []
+    for mark in marks:
+        if page.text[start if not run else run[-1].end : mark.start].strip():
+            yield run, start, mark.start
+            start, run = mark.start, []
+        run.append(mark)
+    yield run, start, end
+
+
+def _descend(path: list[tuple[int, str]], headings: list[Heading], text: str) -> str:
+    """Move `path` to these headings; return the part of it that stands above the first of them."""
+    above: str | None = None
+    for heading in headings:
+        while path and path[-1][0] >= heading.level:
+            path.pop()
+        if above is None:
+            above = " > ".join(title for _, title in path)
+        title = " ".join(text[heading.start : heading.end].strip("#*=- \t\r\n").split())
+        if title:
+            path.append((heading.level, title))
+    return " > ".join(title for _, title in path) if above is None else above
+
+
+def _units(text: str, start: int, end: int, headings: list[Heading]) -> list[_Unit]:
+    units = [
+        _Unit(mark.start, mark.end, measure(text[mark.start : mark.end]), is_heading=True)
+        for mark in headings
+    ]
+    body = headings[-1].end if headings else start
+    # A page break inside a sentence is no break for the splitter; same length, so places stay exact.
+    stretch = text[body:end].replace("\n\f", "  ")
+    for first, last in sentence_spans(stretch):
+        units.append(_Unit(body + first, body + last, measure(stretch[first:last])))
+    return units
+
+
+# --- packing
+
+
+def _load(size: Size) -> float:
+    if size.is_wordless:
+        return size.chars / _TARGET_WORDLESS_CHARS
+    return max(size.words / _TARGET_WORDS, size.chars / _TARGET_CHARS)
+
+
+def _fits(units: Sequence[_Unit]) -> bool:
+    return _within(
+        Size(
+            words=sum(unit.size.words for unit in units),
+            chars=units[-1].end - units[0].start,
+            wordless=sum(unit.size.wordless for unit in units),
+        )
+    )
+
+
+def _within(size: Size) -> bool:
+    if size.is_wordless and size.chars > MAX_WORDLESS_CHARS:
+        return False
+    return size.words <= MAX_WORDS and size.chars <= MAX_CHARS
+
+
+def _pack(units: list[_Unit]) -> Iterator[tuple[int, int]]:
+    """Index ranges of chunks: evenly filled, within the caps, each starting with the last sentence before it."""
+    total = sum(unit.load for unit in units)
+    share = total / max(1, math.ceil(total))
+    first = new = 0
+    while new < len(units):
+        last, load = new, 0.0
+        while last < len(units) and (last == new or (load < share and _fits(units[first : last + 1]))):
+            load += units[last].load
+            last += 1
+        yield first, last
+        first = new = last
+        if last < len(units) and _may_overlap(units[last - 1], units[last]):
+            first = last - 1
+
+
+def _may_overlap(before: _Unit, following: _Unit) -> bool:
+    return not before.is_heading and before.load <= _MAX_OVERLAP and _fits((before, following))
+
+
+# --- sheets
+
+
+def row_text(row: Row) -> str:
+    """A row as it is shown: "header: value; header: value"."""
+    return _CELL_GAP.join(_cell_text(header, value) for header, value in row.cells)
+
+
+def _cell_text(header: str, value: str) -> str:
+    return f"{header}: {value}" if header else value
+
+
+def _row_chunks(page: Page) -> Iterator[ChunkDraft]:
+    """Rows packed whole under the sheet's name; a row longer than a chunk is split between its cells."""
+    name = page.sheet or ""
+    lines = [
+        SentenceDraft(text, None, None, row.number) for row in page.rows for text in _row_pieces(row, name)
+    ]
+    total = sum(_load(measure(line.text)) for line in lines)
+    share = total / max(1, math.ceil(total))
+    group: list[SentenceDraft] = []
+    text, load = name, 0.0
+    for line in lines:
+        longer = f"{text}\n{line.text}" if text else line.text
+        if group and (load >= share or not _within(measure(longer))):
+            yield _row_chunk(page, text, group)
+            group, text, load = [], name, 0.0
+            longer = f"{text}\n{line.text}" if text else line.text
+        group.append(line)
+        text = longer
+        load += _load(measure(line.text))
+    if group:
+        yield _row_chunk(page, text, group)
+
+
+def _row_chunk(page: Page, text: str, lines: Sequence[SentenceDraft]) -> ChunkDraft:
+    return ChunkDraft(
+        text=text,
+        start=None,
+        end=None,
+        page=page.number,
+        sheet=page.sheet,
+        row=lines[0].row,
+        heading=page.title,
+        sentences=tuple(lines),
+    )
+
+
+def _row_pieces(row: Row, name: str) -> Iterator[str]:
+    """The row's text, in as many pieces as fit a chunk each together with the sheet's name."""
+    whole = row_text(row)
+    if _within(measure(f"{name}\n{whole}")):
+        yield whole
+        return
+    piece = ""
+    for header, value in row.cells:
+        for part in _cell_parts(header, value):
+            longer = f"{piece}{_CELL_GAP}{part}" if piece else part
+            if piece and not _within(measure(f"{name}\n{longer}")):
+                yield piece
+                longer = part
+            piece = longer
+    yield piece
+
+
+def _cell_parts(header: str, value: str) -> Iterator[str]:
+    """A cell as it is shown; one that holds paragraphs becomes its sentences, the header before each."""
+    text = _cell_text(header, value)
+    if _load(measure(text)) <= 0.5:
+        yield text
+        return
+    for start, end in sentence_spans(value):
+        yield _cell_text(header, value[start:end])

@@ -1,8 +1,8 @@
 """BM25 over character n-grams: the half of the search that knows no language and needs no model.
 
-A word is cut into 4-grams, so that inflected and compound words meet; scripts without spaces are cut into
-2-grams, Thai and its relatives into 3-grams. Grams are hashed, so an index is four flat arrays: quick to
-build, to store without pickle, and to share between threads.
+A word with its two edges is cut into 4-grams, so that inflected and compound words meet; scripts without
+spaces are cut into 2-grams, Thai and its relatives into 3-grams. Grams are hashed, so an index is four flat
+arrays: quick to build, to store without pickle, and to share between threads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from knowledge.embedding import FloatVector
 
 FORMAT = 1  # raise it when the bytes or the hashing change
 K1 = 1.2  # how fast repeating a gram stops counting
-B = 0.75  # how much a long text is held against it
+B = 0.6  # how much a long text is held against it
 BLOCK_CHARS = 1_000_000  # characters cut at a time, so that building stays small in memory
 
 _Hashes = NDArray[np.uint64]
@@ -131,6 +131,7 @@ def _idf(frequency: _Ints, size: int) -> NDArray[np.float64]:
     return rarity
 
 
+@lru_cache(maxsize=256)  # one question is asked of the chunks, of the sentences, and for its ceiling
 def _query_grams(query: str) -> tuple[_Hashes, _Ints]:
     hashes, _ = _grams_of([query])
     return np.unique(hashes, return_counts=True)
@@ -175,25 +176,34 @@ def _grams_of(texts: Sequence[str]) -> tuple[_Hashes, _Ints]:
     folded = [_fold(text) for text in texts]
     codes = np.frombuffer("\n".join(folded).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
     sizes = np.array([len(text) + 1 for text in folded])  # each with its line break
-    owners = np.repeat(np.arange(len(folded)), sizes)[: len(codes)]
+    owners = np.repeat(np.arange(len(folded)), sizes)
     kinds = _classes(codes)
-    edges = np.flatnonzero(np.diff(kinds, prepend=_SEPARATOR, append=_SEPARATOR))
-    run_ends = np.append(edges, len(codes))
-    place = np.arange(len(codes))
-    left = run_ends[np.searchsorted(run_ends, place, side="right")] - place if len(codes) else place
-    wanted = _GRAM_LENGTHS[kinds]
-    starts_run = np.zeros(len(codes), dtype=bool)
-    starts_run[edges[edges < len(codes)]] = True
-    begins = (kinds != _SEPARATOR) & ((left >= wanted) | starts_run)
-    at = np.flatnonzero(begins)
-    lengths = np.minimum(wanted[at], left[at])
-    hashes = kinds[at].astype(np.uint64)
+    firsts, lasts = _runs(kinds)
+    lengths = _GRAM_LENGTHS[kinds[firsts]]
+    margin = (kinds[firsts] == _WORD).astype(np.int64)  # a word's edges count as a letter
+    per_run = np.maximum(lasts - firsts + 2 * margin - lengths + 1, 1)
+    run = np.repeat(np.arange(len(firsts)), per_run)
+    step_in_run = np.arange(len(run)) - np.repeat(np.cumsum(per_run) - per_run, per_run)
+    at = firsts[run] - margin[run] + step_in_run
+    hashes = kinds[firsts][run].astype(np.uint64)
     for step in range(int(_GRAM_LENGTHS.max())):
-        inside = step < lengths
-        letters = np.where(inside, codes[np.minimum(at + step, len(codes) - 1)], np.uint64(0))
+        place = at + step
+        inside = (step < lengths[run]) & (place >= firsts[run]) & (place < lasts[run])
+        letters = np.where(inside, codes[np.clip(place, 0, len(codes) - 1)], np.uint64(0))
         hashes = (hashes ^ letters) * _PRIME
         hashes ^= hashes >> np.uint64(29)
-    return hashes, owners[at]
+    return hashes, owners[firsts[run]]
+
+
+def _runs(kinds: NDArray[np.uint8]) -> tuple[_Ints, _Ints]:
+    """First place and place after the last of every stretch of letters of one class."""
+    change = np.flatnonzero(np.diff(kinds, prepend=_SEPARATOR, append=_SEPARATOR))
+    bounds = np.append(change, len(kinds))
+    firsts, lasts = bounds[:-1], bounds[1:]
+    letters = (firsts < len(kinds)) & (lasts > firsts)
+    firsts, lasts = firsts[letters], lasts[letters]
+    letters = kinds[firsts] != _SEPARATOR
+    return firsts[letters], lasts[letters]
 
 
 def _fold(text: str) -> str:

@@ -29,7 +29,7 @@ class Caps:
     max_pages: int = 1000
     max_rows: int = 200_000
     max_cells: int = 2_000_000
-    max_text_chars: int = 20_000_000
+    max_text_chars: int = 21_000_000
     max_unpacked_bytes: int = MAX_UNPACKED_BYTES
     seconds: float = 120.0
     memory_mb: int = 800

@@ -152,6 +152,7 @@ class KnowledgeGeneration(Base):
     )
     generation: Mapped[int] = mapped_column(primary_key=True)
     workspace_id: Mapped[str] = mapped_column(String(40))
-    lexical: Mapped[bytes] = mapped_column(LargeBinary)
+    chunk_lexical: Mapped[bytes] = mapped_column(LargeBinary)
+    sentence_lexical: Mapped[bytes] = mapped_column(LargeBinary)
     calibration: Mapped[str] = mapped_column(Text)  # JSON
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

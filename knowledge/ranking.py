@@ -16,7 +16,8 @@ from knowledge.embedding import FloatMatrix, FloatVector, Foreignness
 from knowledge.lexical import LexicalIndex
 
 CANDIDATES = 200  # best of each half that compete
-SENTENCE_SHARE = 0.5  # weight of the chunk's best sentence beside the chunk itself
+FINALISTS = 50  # best of those by chunk alone, whose sentences are looked at
+SENTENCE_SHARE = 1.0  # weight of the chunk's best sentence beside the chunk itself
 
 IntVector = NDArray[np.int64]
 
@@ -89,9 +90,11 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
         return Ranking((), Evidence(0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness), sentence_lexical)
     floor = dense[known].min() if len(known) else 0.0
     chunk_dense = np.nan_to_num(dense[candidates], nan=float(floor))
-    near, close = _best_sentences(corpus, candidates, query.vector, sentence_lexical)
     share = dense_share(query.foreignness)
     score = share * _z(chunk_dense) + (1 - share) * _z(lexical[candidates])
+    finalists = np.sort(_best(score, FINALISTS))
+    candidates, chunk_dense, score = candidates[finalists], chunk_dense[finalists], score[finalists]
+    near, close = _best_sentences(corpus, candidates, query.vector, sentence_lexical)
     score += SENTENCE_SHARE * (share * _z(near) + (1 - share) * _z(close))
     order = np.argsort(-score, kind="stable")[:limit]
     items = tuple(
@@ -146,5 +149,5 @@ def dense_share(foreignness: Foreignness) -> float:
     """How much the vectors count against the letters, 0 to 1."""
     known = 1.0 - foreignness.unknown_share
     if foreignness.pieces_per_word < 1.5:
-        return 0.45 * known
+        return 0.5 * known
     return (0.2 if foreignness.pieces_per_word < 2.0 else 0.1) * known

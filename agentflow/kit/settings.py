@@ -32,7 +32,7 @@ class IngestSettings(BaseModel):
     max_pages: int = 1000  # per file
     max_rows: int = 200_000
     max_cells: int = 2_000_000
-    max_text_chars: int = 20_000_000
+    max_text_chars: int = 21_000_000
     processes: int = 1  # pooled readers
     seconds_per_file: float = 120.0
     memory_mb: int = 800  # address space a reader may add
@@ -77,8 +77,12 @@ class JobSettings(BaseModel):
     poll_seconds: float = 0.05
     concurrency: int = 32
     threads: int = 16
-    lease_seconds: float = 5.0
-    retention_days: int = 7
+    lease_seconds: float = 5.0  # how often a worker looks for dead ones
+    drain_seconds: float = 10.0  # a closing worker lets running jobs finish for this long
+    max_failures: int = 5  # a job that raised this often is given up
+    max_crashes: int = 20  # and one that was running this often when its worker died
+    retry_seconds: float = 1.0  # before the second run; doubles each time
+    retention_days: int = 7  # of finished jobs
 
 
 class MailSettings(BaseModel):

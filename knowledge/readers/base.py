@@ -35,7 +35,7 @@ class Page:
     """A stretch of the extract: a PDF page, a whole text file, or a batch of one sheet's rows.
 
     The extract, as `agentflow extract` prints it, is the texts of all pages joined without anything between
-    them; `start` is this text's place in it, in code points. `title` is what stands above a sheet's header.
+    them; `start` is this text's place in it, in code points. `title` is what stands above a sheet's header and is indexed with its rows.
     """
 
     text: str

@@ -1,0 +1,128 @@
+"""Bytes into text, and what a file's first bytes say it is.
+
+Most text we get is UTF-8 or Windows-1252; the rest is told by byte-order marks, by where the zero bytes stand,
+and only then by charset-normalizer, which is good on pages and poor on lines.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from charset_normalizer import from_bytes
+
+from knowledge.errors import Corrupt
+
+# What a file is by its first bytes. Pictures are kept apart: they hold no text, which is no fault.
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "pdf"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
+    (b"\x89PNG\r\n", "picture"),
+    (b"\xff\xd8\xff", "picture"),
+    (b"GIF8", "picture"),
+    (b"II*\x00", "picture"),
+    (b"MM\x00*", "picture"),
+    (b"\x7fELF", "program"),
+    (b"MZ\x90\x00", "program"),
+    (b"\x1f\x8b", "archive"),
+    (b"7z\xbc\xaf", "archive"),
+    (b"Rar!", "archive"),
+    (b"BZh", "archive"),
+)
+_BOMS: tuple[tuple[bytes, str], ...] = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_SAMPLE = 64 * 1024
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_UTF8_PAIR = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"[\x80-\xff]")
+# Letters of Western European languages, and the marks that stand between words.
+_WESTERN = re.compile("[À-ÖØ-öø-ÿŒœŠšŸŽž€‚„…‘’“”•–—™¡£§©ª«®°²³·º»¿½¼¾\u00a0]")
+_MARK_IN_WORD = re.compile("[a-zA-Z][¡£§©«®°²³»¿½¼¾€‚„…“”•™][a-zA-Z]")
+
+
+def sniff(data: bytes) -> str:
+    """pdf, zip, ole, picture, program, archive, or "" for anything that may be text."""
+    for magic, kind in _MAGIC:
+        if data.startswith(magic):
+            return kind
+    return "picture" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else ""
+
+
+def decode(data: bytes) -> str:
+    """The text, without a byte-order mark; a zero character becomes U+FFFD, so places stay the same.
+
+    Raises Corrupt when the bytes are no text in any encoding.
+    """
+    for bom, encoding in _BOMS:
+        if data.startswith(bom):
+            return _clean(data[len(bom) :].decode(encoding, errors="replace"))
+    encoding = _utf16_without_mark(data[:_SAMPLE])
+    if encoding:
+        return _clean(data.decode(encoding, errors="replace"))
+    if len(_CONTROL.findall(data[:_SAMPLE])) * 5 > len(data[:_SAMPLE]):
+        raise Corrupt("The file is not text: it is full of control characters.")
+    try:
+        return _clean(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return _clean(_legacy(data))
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "\ufffd")
+
+
+def _utf16_without_mark(sample: bytes) -> str | None:
+    """Latin text in UTF-16 has a zero in nearly every second byte."""
+    pairs = len(sample) // 2
+    if pairs < 2:
+        return None
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if odd * 10 >= pairs * 4 and even * 20 <= pairs:
+        return "utf-16-le"
+    if even * 10 >= pairs * 4 and odd * 20 <= pairs:
+        return "utf-16-be"
+    return None
+
+
+def _legacy(data: bytes) -> str:
+    """Text in an encoding older than Unicode, or UTF-8 with foreign bytes in it."""
+    valid = len(_UTF8_PAIR.findall(data))
+    strays = len(_HIGH.findall(_UTF8_PAIR.sub(b"", data)))
+    if valid >= strays:
+        return _utf8_with_strays(data)
+    if _looks_western(data[:_SAMPLE]):
+        return data.decode("cp1252", errors="replace")
+    best = from_bytes(data[: 4 * _SAMPLE]).best()
+    return data.decode(best.encoding if best else "cp1252", errors="replace")
+
+
+def _utf8_with_strays(data: bytes) -> str:
+    """Files glued together from two sources: each byte that is not UTF-8 is read as Windows-1252."""
+    parts: list[str] = []
+    start = 0
+    while start < len(data):
+        try:
+            parts.append(data[start:].decode("utf-8"))
+            break
+        except UnicodeDecodeError as error:
+            bad = start + error.start
+            parts.append(data[start:bad].decode("utf-8"))
+            parts.append(data[bad : start + error.end].decode("cp1252", errors="replace"))
+            start += error.end
+    return "".join(parts)
+
+
+def _looks_western(sample: bytes) -> bool:
+    """Whether Windows-1252 gives what a Western European text has: few accented letters, inside words."""
+    text = sample.decode("cp1252", errors="replace")
+    high = [letter for letter in text if letter > "\x7f"]
+    letters = sum(letter.isalpha() for letter in text)
+    typical = sum(bool(_WESTERN.match(letter)) for letter in high)
+    return typical == len(high) and len(high) * 4 <= letters and not _MARK_IN_WORD.search(text)
