@@ -16,7 +16,7 @@ from knowledge.embedding import FloatMatrix, FloatVector, Foreignness
 from knowledge.lexical import LexicalIndex
 
 CANDIDATES = 200  # best of each half that compete
-FINALISTS = 50  # best of those by chunk alone, whose sentences are looked at
+FINALISTS = 100  # best of those by chunk alone, whose sentences are looked at
 SENTENCE_SHARE = 1.0  # weight of the chunk's best sentence beside the chunk itself
 
 IntVector = NDArray[np.int64]
