@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from crm.inbox.schemas import HistoryLine
 from knowledge.passages import Passage
 
 Action = Literal["reply", "ask", "refuse", "handoff"]
 SentenceKind = Literal["fact", "greeting", "question", "stock"]
 HandoffReason = Literal["customer_asks", "no_answer", "failed_turns", "model_unavailable"]
-Author = Literal["contact", "agent", "staff", "system"]
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,6 @@ class ToolCallRecord:
 
 
 @dataclass(frozen=True)
-class Line:
-    """An earlier message of the conversation."""
-
-    author: Author
-    text: str
-
-
-@dataclass(frozen=True)
 class TurnRequest:
     """One unanswered question. `failed_turns` counts the answers in a row before it that helped nobody."""
 
@@ -74,7 +66,7 @@ class TurnRequest:
     conversation_id: str
     contact_id: str
     question: str
-    history: tuple[Line, ...] = ()
+    history: tuple[HistoryLine, ...] = ()
     failed_turns: int = 0
     locale: str = "en"
 
@@ -98,3 +90,8 @@ class Outcome:
     def text(self) -> str:
         """The whole answer as one text."""
         return " ".join(sentence.text for sentence in self.sentences)
+
+    @property
+    def failed(self) -> bool:
+        """Whether this turn helped nobody, which handoff rules count. A guardrail's set reply is intended."""
+        return self.action == "refuse" and self.guardrail is None

@@ -17,8 +17,10 @@ from agentflow.agents.schemas import (
     AgentCreate,
     AgentRead,
     AgentUpdate,
+    AnswerLength,
     Guardrail,
     HandoffRule,
+    Role,
 )
 from agentflow.kit.db import now
 from agentflow.kit.errors import NotFound
@@ -147,10 +149,10 @@ def read_agent(agent: Agent) -> AgentRead:
         id=agent.id,
         version=agent.version,
         name=agent.name,
-        role=agent.role,
+        role=Role(agent.role),
         instructions=agent.instructions,
         tone=agent.tone,
-        answer_length=agent.answer_length,
+        answer_length=AnswerLength(agent.answer_length),
         language=agent.language,
         guardrails=_GUARDRAILS.validate_json(agent.guardrails),
         handoff_rules=_HANDOFF_RULES.validate_json(agent.handoff_rules),
