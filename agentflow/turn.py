@@ -14,7 +14,7 @@ from typing import Protocol
 from channels.outbox import Sender
 from crm.inbox.errors import OwnerChanged
 
-from agentflow.agents.replies import CheckedSentence, Line, Outcome, TurnRequest
+from agentflow.agents.replies import CheckedSentence, Outcome, TurnRequest
 from agentflow.kit.db import Database
 from agentflow.kit.errors import TooMany
 from agentflow.kit.rates import Rates
@@ -79,7 +79,7 @@ async def _reply(desk: Desk, answering: Answering) -> Outcome:
         conversation_id=answering.conversation_id,
         contact_id=answering.contact_id,
         question=answering.question,
-        history=tuple(Line(line.author, line.text) for line in answering.history),
+        history=answering.history,
         failed_turns=answering.failed_turns,
         locale=answering.locale,
     )
@@ -100,7 +100,7 @@ def _stored(outcome: Outcome) -> AnswerOutcome:
         language=outcome.language,
         team_id=outcome.handoff.team_id if outcome.handoff else None,
         reason=outcome.handoff.reason if outcome.handoff else None,
-        failed=outcome.action == "refuse" and outcome.guardrail is None,
+        failed=outcome.failed,
         trace={
             "model": outcome.model,
             "guardrail": outcome.guardrail,

@@ -11,7 +11,7 @@ from knowledge.passages import Passage
 
 Action = Literal["reply", "ask", "refuse", "handoff"]
 SentenceKind = Literal["fact", "greeting", "question", "stock"]
-HandoffReason = Literal["customer_asks", "no_answer", "failed_turns", "model_unavailable"]
+HandoffReason = Literal["customer_asks", "no_answer", "failed_turns", "model_unavailable", "daily_cap"]
 
 
 @dataclass(frozen=True)
