@@ -1,0 +1,64 @@
+// The small admin page: who you are decides what stands on the screen.
+import { h } from "../../shared/dom";
+import { Api, type Identity } from "./api";
+import { ConversationsTab } from "./conversations";
+import { KnowledgeTab } from "./knowledge";
+import { logInForm, passwordForm } from "./login";
+import { reason, toast } from "./toast";
+
+const app = document.querySelector<HTMLElement>("#app") ?? document.body;
+const api = new Api();
+let tab: { node: HTMLElement; stop(): void } | null = null;
+
+const TABS = {
+  knowledge: { label: "Knowledge", make: () => new KnowledgeTab(api) },
+  conversations: { label: "Conversations", make: () => new ConversationsTab(api) },
+};
+type TabName = keyof typeof TABS;
+
+function show(...nodes: HTMLElement[]): void {
+  tab?.stop();
+  tab = null;
+  app.replaceChildren(...nodes);
+  app.querySelector("input")?.focus();
+}
+
+function enter(identity: Identity | null): void {
+  if (!identity) return show(logInForm(api, enter));
+  if (identity.must_change_password) return show(passwordForm(api, () => void begin()));
+  const place = h("div");
+  const nav = h("nav", { "aria-label": "Sections" });
+  const open = (name: TabName) => {
+    tab?.stop();
+    tab = TABS[name].make();
+    place.replaceChildren(tab.node);
+    for (const button of nav.querySelectorAll("button")) button.ariaCurrent = button.name === name ? "page" : null;
+    history.replaceState(null, "", `#${name}`);
+  };
+  for (const [name, { label }] of Object.entries(TABS)) {
+    const button = h("button", { type: "button", name }, label);
+    button.addEventListener("click", () => open(name as TabName));
+    nav.append(button);
+  }
+  const leave = h("button", { type: "button", class: "plain" }, "Log out");
+  leave.addEventListener("click", () => void logOut());
+  const brand = h("a", { href: "/", class: "brand" }, h("img", { src: "/static/favicon.svg", alt: "", width: "28", height: "28" }), identity.workspace.name);
+  show(h("header", { class: "top" }, brand, nav, h("span", { class: "quiet who" }, identity.staff.email), leave), place);
+  open(location.hash === "#conversations" ? "conversations" : "knowledge");
+}
+
+async function logOut(): Promise<void> {
+  await api.ask("POST", "auth/logout").catch((error: unknown) => toast(reason(error)));
+  enter(null);
+}
+
+async function begin(): Promise<void> {
+  try {
+    enter(await api.me());
+  } catch (error) {
+    show(h("main", { class: "entrance" }, h("p", { class: "problem", role: "alert" }, reason(error))));
+  }
+}
+
+api.onEnded = () => enter(null);
+void begin();

@@ -1,0 +1,276 @@
+// The knowledge tab: what the agent may answer from, how far each file has come, and adding more.
+import { h, icon } from "../../shared/dom";
+import { Problem, type Api } from "./api";
+import { reason, toast } from "./toast";
+
+interface KnowledgeBase {
+  id: string;
+  name: string;
+  limits?: { max_sources: number; max_bytes: number };
+}
+
+type State = "queued" | "reading" | "embedding" | "ready" | "failed";
+
+interface Source {
+  id: string;
+  name: string;
+  state: State;
+  progress: { done: number; total: number };
+  reason: { code: string; detail: string } | null;
+  warning: string | null;
+  pages: number;
+  passages: number;
+  bytes: number;
+  public: boolean;
+}
+
+const MIB = 1024 * 1024;
+const DEFAULT_LIMITS = { max_sources: 10, max_bytes: 20 * MIB };
+const POLL_MS = 700;
+const UPLOAD = "M12 16V4m0 0L7 9m5-5l5 5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3";
+const BIN = "M4 7h16M9 7V4h6v3m-8 0l1 13h8l1-13";
+const DISMISS = "M6 6l12 12M18 6L6 18";
+const STATES: Record<State, string> = {
+  queued: "Queued",
+  reading: "Reading",
+  embedding: "Indexing",
+  ready: "Ready",
+  failed: "Failed",
+};
+const WARNINGS: Record<string, string> = {
+  no_text: "No text was found in this file (a scan, or empty), so nothing can be answered from it.",
+};
+
+export class KnowledgeTab {
+  readonly node = h("main", { class: "page" });
+  private base: KnowledgeBase | null = null;
+  private sources: Source[] = [];
+  private timer = 0;
+  private stopped = false;
+  private readonly usage = h("p", { class: "quiet", id: "usage" });
+  private readonly list = h("ul", { class: "sources" });
+  private readonly uploads = h("ul", { class: "sources uploads", "aria-live": "polite" });
+  private readonly input = h("input", { type: "file", multiple: true, class: "unseen", id: "files" });
+  private readonly drop = h(
+    "label",
+    { class: "drop", for: "files" },
+    icon(UPLOAD, 28),
+    h("b", {}, "Drop files here, or choose them"),
+    h("span", { class: "quiet" }, "PDF, Excel (.xlsx), CSV and text files"),
+  );
+  private readonly bases = h("select", { "aria-label": "Knowledge base" });
+  private readonly rows = new Map<string, Row>();
+
+  constructor(private readonly api: Api) {
+    const heading = h("div", { class: "heading" }, h("h1", {}, "Knowledge"), this.bases, this.usage);
+    this.node.append(heading, this.input, this.drop, this.uploads, this.list);
+    this.input.addEventListener("change", () => {
+      void this.upload([...(this.input.files ?? [])]);
+      this.input.value = "";
+    });
+    this.bases.addEventListener("change", () => void this.choose(this.bases.value));
+    this.acceptDrops();
+    void this.start();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private known: KnowledgeBase[] = [];
+
+  private async start(): Promise<void> {
+    try {
+      this.known = await this.api.all<KnowledgeBase>("knowledge-bases");
+    } catch (error) {
+      return toast(reason(error));
+    }
+    this.bases.replaceChildren(...this.known.map(({ id, name }) => h("option", { value: id }, name)));
+    this.bases.hidden = this.known.length < 2;
+    const [first] = this.known;
+    this.drop.hidden = !first;
+    if (first) return this.choose(first.id);
+    this.list.replaceChildren(h("li", { class: "nothing" }, "There is no knowledge base yet. Make one with the API: POST /api/v1/knowledge-bases."));
+  }
+
+  private async choose(id: string): Promise<void> {
+    this.base = this.known.find((base) => base.id === id) ?? null;
+    this.rows.clear();
+    this.list.replaceChildren();
+    await this.refresh();
+  }
+
+  private get path(): string {
+    return `knowledge-bases/${this.base?.id}/sources`;
+  }
+
+  private async refresh(): Promise<void> {
+    clearTimeout(this.timer);
+    try {
+      this.sources = await this.api.all<Source>(this.path);
+      this.render();
+    } catch (error) {
+      toast(reason(error));
+    }
+    const moving = this.sources.some(({ state }) => state !== "ready" && state !== "failed");
+    if (moving && !this.stopped) this.timer = window.setTimeout(() => void this.refresh(), POLL_MS);
+  }
+
+  private render(): void {
+    const limits = this.base?.limits ?? DEFAULT_LIMITS;
+    const bytes = this.sources.reduce((sum, source) => sum + source.bytes, 0);
+    const count = `${this.sources.length} of ${limits.max_sources} sources`;
+    this.usage.textContent = `${count} · ${size(bytes)} of ${size(limits.max_bytes)}`;
+    for (const [id, row] of this.rows) {
+      if (this.sources.some((source) => source.id === id)) continue;
+      row.node.remove();
+      this.rows.delete(id);
+    }
+    this.list.querySelector(".nothing")?.remove();
+    for (const source of this.sources) this.row(source).show(source);
+    if (this.sources.length > 0) return;
+    const words = "Nothing here yet. Add a file and the agent answers from it within seconds, naming the page or row it used.";
+    this.list.append(h("li", { class: "nothing" }, words));
+  }
+
+  private row(source: Source): Row {
+    let row = this.rows.get(source.id);
+    if (row) return row;
+    row = new Row(source, {
+      publish: (value) => this.publish(source, value),
+      remove: () => void this.remove(source),
+    });
+    this.rows.set(source.id, row);
+    this.list.append(row.node);
+    return row;
+  }
+
+  private async publish(source: Source, value: boolean): Promise<void> {
+    try {
+      await this.api.ask("PATCH", `${this.path}/${source.id}`, { public: value });
+    } catch (error) {
+      toast(reason(error));
+    }
+    await this.refresh();
+  }
+
+  private async remove({ id, name }: Source): Promise<void> {
+    try {
+      await this.api.ask("DELETE", `${this.path}/${id}`);
+      toast(`${name} is in the bin for 30 days.`, { label: "Undo", run: () => void this.restore(id) });
+    } catch (error) {
+      toast(reason(error));
+    }
+    await this.refresh();
+    this.input.focus();
+  }
+
+  private async restore(id: string): Promise<void> {
+    try {
+      await this.api.ask("POST", `${this.path}/${id}/restore`);
+      toast("It is back.");
+    } catch (error) {
+      toast(reason(error));
+    }
+    await this.refresh();
+  }
+
+  /** One after another, so that a refusal for want of room names the right file. */
+  private async upload(files: File[]): Promise<void> {
+    const waiting = files.map((file) => {
+      const state = h("span", { class: "state" }, "Waiting");
+      const node = h("li", {}, h("div", { class: "what" }, h("b", {}, file.name), h("span", { class: "quiet" }, size(file.size))), state);
+      this.uploads.append(node);
+      return { file, state, node };
+    });
+    for (const { file, state, node } of waiting) {
+      state.textContent = "Uploading…";
+      const body = new FormData();
+      body.append("file", file);
+      try {
+        await this.api.ask("POST", this.path, body);
+        node.remove();
+      } catch (error) {
+        this.refused(node, state, error);
+      }
+      await this.refresh();
+    }
+  }
+
+  private refused(node: HTMLElement, state: HTMLElement, error: unknown): void {
+    state.textContent = "Refused";
+    state.className = "state failed";
+    const code = error instanceof Problem ? error.code : "";
+    const dismiss = h("button", { type: "button", class: "plain", "aria-label": "Dismiss" }, icon(DISMISS, 18));
+    dismiss.addEventListener("click", () => node.remove());
+    node.append(dismiss, h("p", { class: "problem", "data-code": code }, reason(error)));
+  }
+
+  private acceptDrops(): void {
+    const over = (on: boolean) => (event: DragEvent) => {
+      event.preventDefault();
+      this.drop.classList.toggle("over", on);
+    };
+    this.drop.addEventListener("dragover", over(true));
+    this.drop.addEventListener("dragleave", over(false));
+    this.drop.addEventListener("drop", (event) => {
+      over(false)(event);
+      void this.upload([...(event.dataTransfer?.files ?? [])]);
+    });
+  }
+}
+
+interface RowActions {
+  publish(value: boolean): void;
+  remove(): void;
+}
+
+/** One source in the list, changed in place so that focus and the progress bar do not jump. */
+class Row {
+  readonly node: HTMLLIElement;
+  private readonly facts = h("span", { class: "quiet" });
+  private readonly state = h("span", { class: "state" });
+  private readonly bar: HTMLProgressElement;
+  private readonly note = h("p", { hidden: true });
+  private readonly box = h("input", { type: "checkbox" });
+
+  constructor({ name }: Source, actions: RowActions) {
+    this.bar = h("progress", { "aria-label": `Progress of ${name}`, hidden: true });
+    const remove = h("button", { type: "button", class: "plain", "aria-label": `Delete ${name}` }, icon(BIN, 20));
+    remove.addEventListener("click", () => actions.remove());
+    this.box.addEventListener("change", () => actions.publish(this.box.checked));
+    const title = "Visitors always see title, place and quote of what an answer rests on. Public lets them open the whole source too.";
+    const label = h("label", { class: "public", title }, this.box, "Public");
+    const what = h("div", { class: "what" }, h("b", {}, name), this.facts);
+    this.node = h("li", {}, what, this.state, label, remove, this.bar, this.note);
+  }
+
+  show(source: Source): void {
+    const { state, progress, warning } = source;
+    const moving = state !== "ready" && state !== "failed";
+    const pages = source.pages ? `${plural(source.pages, "page")} · ` : "";
+    this.facts.textContent = `${size(source.bytes)}${moving ? "" : ` · ${pages}${plural(source.passages, "passage")}`}`;
+    this.state.textContent = progress.total && moving ? `${STATES[state]} ${progress.done} of ${progress.total}` : STATES[state];
+    this.state.className = `state ${warning ? "warned" : state}`;
+    this.bar.hidden = !moving;
+    this.bar.max = progress.total || 1;
+    if (progress.total) this.bar.value = progress.done;
+    else this.bar.removeAttribute("value");
+    const words = source.reason?.detail ?? (warning ? (WARNINGS[warning] ?? warning) : "");
+    this.note.textContent = words;
+    this.note.hidden = !words;
+    this.note.className = source.reason ? "problem" : "warning";
+    this.box.checked = source.public;
+  }
+}
+
+function size(bytes: number): string {
+  if (bytes < 1024) return `${bytes} bytes`;
+  if (bytes < MIB) return `${Math.ceil(bytes / 1024)} KiB`;
+  return `${(bytes / MIB).toFixed(1).replace(".0", "")} MiB`;
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
