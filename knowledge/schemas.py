@@ -70,3 +70,32 @@ class SourceUpdate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     public: bool
+
+
+class PassageRead(BaseModel):
+    """A passage with its place and the scores that chose it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    chunk_id: str
+    source_id: str
+    source: str
+    version: int
+    page: int | None
+    sheet: str | None
+    row: int | None
+    start: int | None
+    end: int | None
+    heading: str
+    text: str
+    score: float
+    dense: float
+    lexical: float
+    sentence: float
+
+
+class SearchRead(BaseModel):
+    """Passages, best first. `known` is False when they probably hold no answer."""
+
+    known: bool
+    items: list[PassageRead]

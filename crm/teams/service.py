@@ -275,7 +275,9 @@ async def create_team(session: AsyncSession, workspace_id: str, data: TeamCreate
     return team
 
 
-async def list_teams(session: AsyncSession, workspace_id: str, *, after: str | None, limit: int) -> list[Team]:
+async def list_teams(
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
+) -> list[Team]:
     """Teams, oldest first."""
     return await repository.list_teams(session, workspace_id, after=after, limit=limit)
 
@@ -305,3 +307,8 @@ def _team(session: AsyncSession, workspace_id: str, name: str, *, is_default: bo
         is_default=is_default,
         created_at=now(session),
     )
+
+
+async def any_workspace(session: AsyncSession) -> bool:
+    """Whether there is a workspace at all; a first run has none."""
+    return await repository.first_workspace(session) is not None

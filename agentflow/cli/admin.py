@@ -1,0 +1,31 @@
+"""What an operator does on the machine itself."""
+
+from __future__ import annotations
+
+import secrets
+
+import typer
+
+from agentflow import bootstrap
+from agentflow.kit.settings import Settings
+from crm.teams import service as teams
+from crm.teams.passwords import hash_password
+
+
+def first_password() -> str:
+    """A password to be changed at the first log-in: 96 random bits, easy to type."""
+    return "-".join(secrets.token_hex(3) for _ in range(4))
+
+
+async def reset_password(settings: Settings, email: str) -> None:
+    """Print a new first password. Raises RecordNotFound."""
+    password = first_password()
+    async with bootstrap.open_database(settings) as db, db.transaction() as session:
+        await teams.reset_password(session, email=email, password_hash=hash_password(password))
+    typer.echo(f"{email} can log in once with the password {password} and must then change it.")
+
+
+async def build_models(settings: Settings) -> None:
+    """Build the default embedding model into the model cache."""
+    folder = bootstrap.build_default_model(settings)
+    typer.echo(f"The local model is ready in {folder}")

@@ -1,0 +1,124 @@
+"""Every command in one list; what a command does stands in the file beside."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from agentflow.cli import admin, ask, remote, serve
+from agentflow.kit.errors import AppError
+from agentflow.kit.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="AI agents in front of your customers: an answer that cites its source, or a human.",
+)
+models_app = typer.Typer(no_args_is_help=True, help="The local embedding model.")
+admin_app = typer.Typer(no_args_is_help=True, help="What an operator does on the machine itself.")
+app.add_typer(models_app, name="models")
+app.add_typer(admin_app, name="admin")
+
+Url = Annotated[str | None, typer.Option(help="Address of the running server.", show_default="from settings")]
+
+
+def run(work: Coroutine[object, object, int | None]) -> None:
+    """Run a command; a refusal becomes one clear line and exit code 2."""
+    try:
+        code = asyncio.run(work)
+    except AppError as refused:
+        typer.echo(f"agentflow: {refused.detail}", err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(code or 0)
+
+
+def read_settings() -> Settings:
+    """Settings from the environment; a malformed one is said in one line."""
+    try:
+        return Settings()
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        name = "__".join(str(part) for part in first["loc"]).upper()
+        typer.echo(f"agentflow: the setting AGENTFLOW_{name} is wrong: {first['msg']}", err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command("serve")
+def serve_command() -> None:
+    """Start the API, the widget and the worker in one process; the first run makes a demo workspace."""
+    run(serve.serve(read_settings()))
+
+
+@app.command("worker")
+def worker_command() -> None:
+    """Start a further worker beside a server (PostgreSQL only)."""
+    run(serve.work(read_settings()))
+
+
+@app.command("ask")
+def ask_command(
+    question: Annotated[str | None, typer.Argument(help="The question.")] = None,
+    source: Annotated[
+        list[Path] | None, typer.Option(help="A file, or a folder of files; may be repeated.")
+    ] = None,
+    agent: Annotated[Path | None, typer.Option(help="The agent's configuration, as YAML.")] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help='Many questions: a line each, {"id": …, "question": …}.')
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Answer from files, without a server: each question is a new conversation with a temporary agent."""
+    order = ask.Order(question, tuple(source or ()), agent, questions, as_json)
+    run(ask.ask(read_settings(), order))
+
+
+@app.command("extract")
+def extract_command(source: Annotated[Path, typer.Argument(help="A file.")]) -> None:
+    """Print the text that is read from a file; citation offsets count its code points."""
+    try:
+        text = ask.extract_text(source)
+    except AppError as refused:
+        typer.echo(f"agentflow: {refused.detail}", err=True)
+        raise typer.Exit(2) from None
+    sys.stdout.buffer.write(text.encode())
+
+
+@app.command("ingest")
+def ingest_command(
+    sources: Annotated[list[Path], typer.Argument(help="Files to add or, by name, to replace.")],
+    api_key: Annotated[str, typer.Option(envvar="AGENTFLOW_API_KEY", help="A key with knowledge:write.")],
+    knowledge_base: Annotated[
+        str | None, typer.Option(help="Id of the knowledge base.", show_default="the only one")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Upload files to the running server and wait until they are ready."""
+    run(remote.ingest(read_settings(), sources, url=url, api_key=api_key, knowledge_base=knowledge_base))
+
+
+@app.command("chat")
+def chat_command(
+    site: Annotated[str, typer.Option(help="The site key of a live-chat widget.")] = "demo",
+    url: Url = None,
+) -> None:
+    """Talk to the running server as a visitor of a website would."""
+    run(remote.chat(read_settings(), site=site, url=url))
+
+
+@models_app.command("build")
+def build_command() -> None:
+    """Build the default model for this machine, once; later calls find it and do nothing."""
+    run(admin.build_models(read_settings()))
+
+
+@admin_app.command("reset-password")
+def reset_password_command(email: Annotated[str, typer.Argument(help="The staff member's address.")]) -> None:
+    """Give a staff member a new first password; it is printed once and must be changed at log-in."""
+    run(admin.reset_password(read_settings(), email))

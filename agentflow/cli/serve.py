@@ -1,0 +1,52 @@
+"""Run the server, or a worker alone, until asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import typer
+import uvicorn
+
+from agentflow import bootstrap
+from agentflow.api.app import create_app
+from agentflow.cli import demo
+from agentflow.kit.logging import set_up_logging
+from agentflow.kit.settings import Settings
+
+GRACE_SECONDS = 3  # open event streams would otherwise hold the server back for ever
+
+
+async def serve(settings: Settings) -> None:
+    """API, widget and worker in one process; makes the demo workspace in an empty database."""
+    set_up_logging(settings)
+    bootstrap.build_default_model(settings)
+    async with bootstrap.start(settings) as application:
+        made = await demo.make(application)
+        app = create_app(settings, lambda: bootstrap.running(application))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=settings.server.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                forwarded_allow_ips=None,
+                proxy_headers=False,
+            )
+        )
+        typer.echo(demo.welcome(settings, made))
+        await server.serve()
+
+
+async def work(settings: Settings) -> None:
+    """A worker without HTTP, beside a server on the same PostgreSQL database."""
+    set_up_logging(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    async with bootstrap.start(settings):
+        typer.echo("The worker is running; stop it with Ctrl-C.")
+        await stop.wait()
