@@ -87,6 +87,8 @@ def check_supported(caps: Capabilities, event: InboundEvent) -> None:
     Raises NotSupportedByChannel, or InvalidInput for an event that could not be read.
     """
     if event.kind is EventKind.UNKNOWN:
+        if event.error is not None and event.error.code == NotSupportedByChannel.code:
+            raise NotSupportedByChannel(event.channel, event.error.detail)
         if event.error is not None:
             raise InvalidInput(event.error.detail, code=event.error.code)
         return

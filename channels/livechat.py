@@ -306,6 +306,7 @@ class _Parser:
             self._unknown,
             kind=EventKind.MESSAGE,
             dedupe_key=f"{self._unknown.contact_ref}:{client_id}",
+            client_ref=client_id,
             text=_storable(text),
             reply_to=_storable(reply_to)[:40] if isinstance(reply_to, str) else None,
         )

@@ -77,7 +77,7 @@ class AccountKeys:
 
 @dataclass(frozen=True)
 class InboundRequest:
-    """One HTTP request as it came, built once by the web layer. Header names are lower case."""
+    """One HTTP request as it came, built once by the web layer. Header names become lower case."""
 
     method: str
     public_url: str
@@ -86,6 +86,10 @@ class InboundRequest:
     body: bytes
     received_at: datetime
     account: AccountKeys
+
+    def __post_init__(self) -> None:
+        lower = {name.lower(): value for name, value in self.headers.items()}
+        object.__setattr__(self, "headers", lower)
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ class InboundEvent:
     contact_ref: str
     provider_ts: datetime
     contact_aliases: tuple[str, ...] = ()
+    client_ref: str | None = None  # the sender's own id for it, told back so that it can match the two
     text: str = ""
     media: tuple[MediaRef, ...] = ()
     reply_to: str | None = None

@@ -38,10 +38,7 @@ class OutboxRow(Base):
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (
-        Index(None, "conversation_id", "state"),
-        Index(None, "state", "created_at"),
-    )
+    __table_args__ = (Index(None, "conversation_id", "state"),)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     workspace_id: Mapped[str] = mapped_column(String(40), ForeignKey("workspaces.id"))
