@@ -23,6 +23,7 @@ from sqlalchemy import create_engine
 
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Base, Database, postgres_url
+from agentflow.kit.jobs import migrate_jobs
 from agentflow.kit.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -42,8 +43,9 @@ def load_tables() -> None:
 
 
 def create_tables(url: str) -> None:
-    """Put all of our tables into an empty database."""
+    """Put all tables into an empty database: ours and the durable engine's."""
     load_tables()
+    migrate_jobs(Settings.model_validate({"database_url": url}))
     engine = create_engine(url)
     Base.metadata.create_all(engine)
     engine.dispose()

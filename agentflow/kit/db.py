@@ -9,7 +9,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -257,6 +257,9 @@ def _sqlite_connect(connection: DBAPIConnection, _record: object) -> None:
     for pragma in ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    # Jobs are added on these connections, by statements of the durable engine.
+    if needs := _missing_clock():
+        connection.create_function(*needs)
 
 
 def _sqlite_begin(connection: Connection) -> None:
@@ -276,15 +279,23 @@ def fix_sqlite_clock() -> None:
 
 
 def _add_sqlite_clock(connection: object, _record: object) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
-    if sys.version_info >= (3, 12):
-        if sqlite3.sqlite_version_info < (3, 42):
-            connection.create_function("unixepoch", 1, lambda _how: time.time())
-    else:
-        connection.create_function("strftime", 2, _strftime_seconds)
-    connection.execute("PRAGMA synchronous=FULL")
+    if isinstance(connection, sqlite3.Connection):
+        if needs := _missing_clock():
+            connection.create_function(*needs)
+        connection.execute("PRAGMA synchronous=FULL")
+
+
+def _missing_clock() -> tuple[str, int, Callable[..., float | None]] | None:
+    if sys.version_info < (3, 12):
+        return "strftime", 2, _strftime_seconds
+    if sqlite3.sqlite_version_info < (3, 42):
+        return "unixepoch", 1, _unix_seconds
+    return None
 
 
 def _strftime_seconds(form: str, _when: str) -> float | None:
     return time.time() if form == "%s" else None
+
+
+def _unix_seconds(_how: str) -> float:
+    return time.time()
