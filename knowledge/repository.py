@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ from knowledge.models import (
 )
 
 ChunkRow = Row[Any]
+
+_NOT_LOADED = {"workspace_id", "knowledge_base_id"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ async def snapshot(session: AsyncSession, workspace_id: str, knowledge_base_id: 
     ).all()
     if not rows:
         return None
-    live = [LiveSource(row[3], row[4], row[5], row[6]) for row in rows if row[3] is not None]
+    live = [LiveSource(row[3], row[4], row[5], row[6] or 0) for row in rows if row[3] is not None]
     live.sort(key=lambda source: source.id)
     return Snapshot(rows[0][0], rows[0][1], rows[0][2], tuple(live))
 
@@ -187,23 +189,36 @@ async def stale_versions(session: AsyncSession, at: datetime) -> list[tuple[Sour
     return [(row[0], row[1]) for row in (await session.execute(query)).all()]
 
 
-async def versions_to_forget(
+async def expired_sources(
     session: AsyncSession, deleted_before: datetime
-) -> list[tuple[str, str, int, str, bool]]:
-    """(workspace, source, version, file, whole source): what left the bin, and replaced versions."""
-    gone = and_(Source.deleted_at.is_not(None), Source.deleted_at <= deleted_before)
-    replaced = and_(
-        SourceVersion.version < Source.version,
-        or_(Source.live_version.is_(None), SourceVersion.version != Source.live_version),
-    )
+) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """(workspace, knowledge base, source, file keys) of what left the bin, in every workspace."""
     query = (
-        select(
-            Source.workspace_id, Source.id, SourceVersion.version, SourceVersion.file_key, gone.label("gone")
-        )
+        select(Source, SourceVersion.file_key)
         .join(SourceVersion, SourceVersion.source_id == Source.id)
-        .where(or_(gone, replaced))
+        .where(Source.deleted_at <= deleted_before)
     )
-    return [(row[0], row[1], row[2], row[3], bool(row[4])) for row in (await session.execute(query)).all()]
+    keys: dict[tuple[str, str, str], list[str]] = {}
+    for source, key in (await session.execute(query)).all():
+        keys.setdefault((source.workspace_id, source.knowledge_base_id, source.id), []).append(key)
+    return [(*ids, tuple(found)) for ids, found in keys.items()]
+
+
+async def replaced_versions(
+    session: AsyncSession, source_ids: Sequence[str] | None = None
+) -> list[SourceVersion]:
+    """Versions that are neither the newest nor live, of these sources or of all in every workspace."""
+    query = (
+        select(SourceVersion)
+        .join(Source, SourceVersion.source_id == Source.id)
+        .where(
+            SourceVersion.version < Source.version,
+            or_(Source.live_version.is_(None), SourceVersion.version != Source.live_version),
+        )
+    )
+    if source_ids is not None:
+        query = query.where(Source.id.in_(source_ids))
+    return list((await session.execute(query)).scalars())
 
 
 async def delete_version(session: AsyncSession, workspace_id: str, source_id: str, version: int) -> None:
@@ -219,13 +234,16 @@ async def delete_version(session: AsyncSession, workspace_id: str, source_id: st
 
 async def delete_source(session: AsyncSession, workspace_id: str, source_id: str) -> None:
     """Remove a source for good, with its versions and chunks."""
-    await session.execute(
-        delete(Source).where(Source.workspace_id == workspace_id, Source.id == source_id)
-    )
+    await session.execute(delete(Source).where(Source.workspace_id == workspace_id, Source.id == source_id))
 
 
 async def hold_lease(
-    session: AsyncSession, workspace_id: str, source_id: str, version: int, claim: str, **values: object
+    session: AsyncSession,
+    workspace_id: str,
+    source_id: str,
+    version: int,
+    claim: str,
+    values: Mapping[str, object],
 ) -> bool:
     """Write to the version if `claim` still holds it; False when another run, or nobody, has it now."""
     result = await session.execute(
@@ -236,7 +254,7 @@ async def hold_lease(
             SourceVersion.version == version,
             SourceVersion.claim == claim,
         )
-        .values(**values)
+        .values(values)
         .returning(SourceVersion.version)
     )
     return result.scalar_one_or_none() is not None
@@ -252,7 +270,7 @@ async def stored_texts(
     return {row[0]: (row[1], row[2]) for row in (await session.execute(query)).all()}
 
 
-async def add_chunks(session: AsyncSession, rows: Sequence[dict[str, object]]) -> None:
+async def add_chunks(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert many chunks in one statement."""
     if rows:
         await session.execute(insert(Chunk), list(rows))
@@ -287,7 +305,16 @@ async def chunks_of(
     return rows
 
 
-_NOT_LOADED = {"workspace_id", "knowledge_base_id"}
+async def live_versions(
+    session: AsyncSession, workspace_id: str, knowledge_base_id: str
+) -> list[tuple[str, int]]:
+    """(source, version) of all that is live, or would be once restored from the bin."""
+    query = select(Source.id, Source.live_version).where(
+        Source.workspace_id == workspace_id,
+        Source.knowledge_base_id == knowledge_base_id,
+        Source.live_version.is_not(None),
+    )
+    return [(row[0], row[1] or 0) for row in (await session.execute(query)).all()]
 
 
 async def update_vectors(session: AsyncSession, rows: Sequence[dict[str, object]]) -> None:
@@ -327,11 +354,18 @@ async def delete_generations_before(
     )
 
 
-async def count_sources_named(session: AsyncSession, workspace_id: str, knowledge_base_id: str) -> int:
-    """How many sources count towards the limit."""
-    query = select(func.count()).where(
-        Source.workspace_id == workspace_id,
-        Source.knowledge_base_id == knowledge_base_id,
-        Source.deleted_at.is_(None),
+async def stored_bytes(session: AsyncSession, workspace_id: str, knowledge_base_id: str) -> dict[str, int]:
+    """Bytes each source counts for: its live or its newest file, whichever is larger; none if it failed."""
+    query = (
+        select(Source.id, func.max(SourceVersion.bytes))
+        .join(SourceVersion, SourceVersion.source_id == Source.id)
+        .where(
+            Source.workspace_id == workspace_id,
+            Source.knowledge_base_id == knowledge_base_id,
+            Source.deleted_at.is_(None),
+            SourceVersion.state != SourceState.FAILED,
+            or_(SourceVersion.version == Source.version, SourceVersion.version == Source.live_version),
+        )
+        .group_by(Source.id)
     )
-    return (await session.execute(query)).scalar_one()
+    return {row[0]: row[1] for row in (await session.execute(query)).all()}

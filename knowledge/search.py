@@ -1,7 +1,204 @@
-"""Passages for a question: dense and lexical candidates, one ranking, and whether the answer is known."""
+"""Passages for a question: dense and lexical candidates, one ranking, and whether the answer is known.
+
+Each search asks SQL for the newest generation first, so a change of the knowledge holds for the next question
+in every worker; what ranking needs is kept in memory per generation.
+"""
 
 from __future__ import annotations
 
-from knowledge.passages import FloatVector, Passage, PassageSentence, SearchResult
+import asyncio
+import json
+import time
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
 
-__all__ = ["FloatVector", "Passage", "PassageSentence", "SearchResult"]
+import numpy as np
+
+from agentflow.kit.db import Database, refuse_inside_transaction
+from agentflow.kit.errors import NotFound
+from agentflow.kit.settings import Settings
+from knowledge import repository
+from knowledge.embedding import Embedder, FloatVector
+from knowledge.generation import Built, Content, build, check_embedding, decode, keep_generation, restore
+from knowledge.index import Points, Scope, open_index
+from knowledge.passages import Passage, PassageSentence, SearchResult
+from knowledge.ranking import CANDIDATES, Query, Ranked, Ranking, rank
+from knowledge.repository import LiveSource, Snapshot
+
+__all__ = ["FloatVector", "Passage", "PassageSentence", "SearchResult", "Searcher"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """One generation of a knowledge base, ready to be searched."""
+
+    generation: int
+    scope: Scope
+    live: tuple[tuple[str, int], ...]
+    content: Content
+    built: Built
+    places: dict[str, int]  # chunk id → position
+
+
+class Searcher:
+    """Searches knowledge bases; keeps the latest used ones in memory. One per process, closed at its end."""
+
+    def __init__(self, db: Database, embedder: Embedder, settings: Settings) -> None:
+        self._db = db
+        self._embedder = embedder
+        self._max_open = settings.search.open_indexes
+        self._index = open_index(settings)
+        self._opened: OrderedDict[str, _Opened] = OrderedDict()
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def search(
+        self, workspace_id: str, knowledge_base_id: str, query: str, *, limit: int = 10
+    ) -> SearchResult:
+        """The best passages of the newest generation, best first.
+
+        Raises NotFound, Misconfigured when the vectors were made by another embedder, and Unavailable when
+        the embedder or the vector server does not answer.
+        """
+        refuse_inside_transaction("a search")
+        started = time.perf_counter()
+        question, (opened, sources) = await asyncio.gather(
+            asyncio.to_thread(self._question, query), self._newest(workspace_id, knowledge_base_id)
+        )
+        prepared = time.perf_counter()
+        ranking = await asyncio.to_thread(self._rank, opened, question, limit) if opened.places else None
+        ranked = time.perf_counter()
+        return SearchResult(
+            passages=_passages(opened, sources, ranking) if ranking else (),
+            known=bool(
+                ranking and opened.built.calibration and opened.built.calibration.known(ranking.evidence)
+            ),
+            query_vector=question.vector,
+            timings_ms={"embed": 1000 * (prepared - started), "rank": 1000 * (ranked - prepared)},
+        )
+
+    async def warm(self, workspace_id: str, knowledge_base_id: str) -> None:
+        """Open the newest generation, so that the next question does not wait for it."""
+        await self._newest(workspace_id, knowledge_base_id)
+
+    async def forget(self, workspace_id: str, knowledge_base_id: str, source_id: str) -> None:
+        """Drop a source's vectors from the index; for `service.purge`."""
+        scope = Scope(workspace_id, knowledge_base_id, self._embedder.fingerprint)
+        await asyncio.to_thread(self._index.forget, scope, source_id)
+
+    async def close(self) -> None:
+        """Close the index. Harmless when called twice."""
+        self._opened.clear()
+        await asyncio.to_thread(self._index.close)
+
+    def _question(self, text: str) -> Query:
+        return Query(text, self._embedder.embed_query(text), self._embedder.foreignness(text))
+
+    def _rank(self, opened: _Opened, question: Query, limit: int) -> Ranking:
+        dense = np.full(len(opened.places), np.nan, dtype=np.float32)
+        for chunk_id, cosine in self._index.search(opened.scope, opened.live, question.vector, CANDIDATES):
+            place = opened.places.get(chunk_id)
+            if place is not None:
+                dense[place] = cosine
+        return rank(opened.built.corpus, question, dense, limit=limit)
+
+    async def _newest(
+        self, workspace_id: str, knowledge_base_id: str
+    ) -> tuple[_Opened, dict[str, LiveSource]]:
+        state = await self._state(workspace_id, knowledge_base_id)
+        opened = self._opened.get(knowledge_base_id)
+        if opened is None or opened.generation != state.generation:
+            async with self._opening[knowledge_base_id]:
+                opened, state = await self._open(workspace_id, knowledge_base_id)
+        self._opened[knowledge_base_id] = opened
+        self._opened.move_to_end(knowledge_base_id)
+        while len(self._opened) > self._max_open:
+            self._opened.popitem(last=False)
+        return opened, {source.id: source for source in state.sources}
+
+    async def _state(self, workspace_id: str, knowledge_base_id: str) -> Snapshot:
+        async with self._db.read() as session:
+            state = await repository.snapshot(session, workspace_id, knowledge_base_id)
+        if state is None:
+            raise NotFound("there is no such knowledge base", code="knowledge_base_not_found")
+        check_embedding(state.embedding, state.embedding_name, self._embedder)
+        return state
+
+    async def _open(self, workspace_id: str, knowledge_base_id: str) -> tuple[_Opened, Snapshot]:
+        """Load the newest generation, unless another search has just done so; again if it changes meanwhile."""
+        while True:
+            state = await self._state(workspace_id, knowledge_base_id)
+            opened = self._opened.get(knowledge_base_id)
+            if opened is not None and opened.generation == state.generation:
+                return opened, state
+            opened = await self._load(workspace_id, knowledge_base_id, state)
+            if opened is not None:
+                return opened, state
+
+    async def _load(self, workspace_id: str, knowledge_base_id: str, state: Snapshot) -> _Opened | None:
+        """None when `state` has passed, or when what was missing was built and now has to be read."""
+        live = tuple((source.id, source.version) for source in state.sources)
+        async with self._db.read() as session:
+            stored = await repository.find_generation(
+                session, workspace_id, knowledge_base_id, state.generation
+            )
+            rows = await repository.chunks_of(session, workspace_id, live)
+            latest = await repository.snapshot(session, workspace_id, knowledge_base_id)
+        if latest is None or latest.generation != state.generation:
+            return None
+        content = await asyncio.to_thread(decode, rows, self._embedder.dim)
+        if stored is None:
+            built = await asyncio.to_thread(build, content, self._embedder)
+            async with self._db.transaction() as session:
+                base = await repository.find_knowledge_base(
+                    session, workspace_id, knowledge_base_id, lock=True
+                )
+                if base is not None and base.generation == state.generation:
+                    await keep_generation(session, base, built)
+            return None
+        scope = Scope(workspace_id, knowledge_base_id, self._embedder.fingerprint)
+        built = await asyncio.to_thread(restore, content, stored)
+        points = Points(
+            [chunk.id for chunk in content.chunks],
+            [(chunk.source_id, chunk.version) for chunk in content.chunks],
+            content.vectors,
+        )
+        if content.chunks:
+            await asyncio.to_thread(self._index.fill, scope, points)
+        places = {chunk.id: place for place, chunk in enumerate(content.chunks)}
+        return _Opened(state.generation, scope, live, content, built, places)
+
+
+def _passages(opened: _Opened, sources: dict[str, LiveSource], ranking: Ranking) -> tuple[Passage, ...]:
+    return tuple(
+        _passage(opened, sources[source_id], item, ranking.sentence_lexical)
+        for item in ranking.items
+        if (source_id := opened.content.chunks[item.index].source_id) in sources
+    )
+
+
+def _passage(opened: _Opened, source: LiveSource, item: Ranked, lexical: FloatVector) -> Passage:
+    chunk = opened.content.chunks[item.index]
+    first = int(opened.content.offsets[item.index])
+    sentences = tuple(
+        PassageSentence(text, start, end, row, opened.content.sentence_vectors[place], float(lexical[place]))
+        for place, (text, start, end, row) in enumerate(json.loads(chunk.sentences), start=first)
+    )
+    return Passage(
+        chunk_id=chunk.id,
+        source_id=source.id,
+        source=source.name,
+        version=chunk.version,
+        public=source.public,
+        page=chunk.page,
+        sheet=chunk.sheet,
+        row=chunk.row,
+        start=chunk.start,
+        end=chunk.end,
+        text=chunk.text,
+        heading=chunk.heading,
+        score=item.score,
+        dense=item.dense,
+        lexical=item.lexical,
+        sentence=item.sentence,
+        sentences=sentences,
+    )

@@ -1,0 +1,161 @@
+"""What is built from a knowledge base's chunks once per generation: lexical indexes and the refusal's line.
+
+Built when a source is switched live and stored, so that every worker ranks and refuses alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agentflow.kit.db import now
+from agentflow.kit.errors import Misconfigured
+from knowledge import repository
+from knowledge.embedding import Embedder, FloatMatrix, FloatVector
+from knowledge.lexical import LexicalIndex
+from knowledge.models import KnowledgeBase, KnowledgeGeneration
+from knowledge.ranking import CANDIDATES, Corpus, Evidence, Query, rank
+from knowledge.refusal import Calibration, calibrate
+from knowledge.repository import ChunkRow
+
+
+@dataclass(frozen=True)
+class StoredChunk:
+    """A chunk as a search shows it; `sentences` is still JSON, few chunks are ever shown."""
+
+    id: str
+    source_id: str
+    version: int
+    text: str
+    heading: str
+    start: int | None
+    end: int | None
+    page: int | None
+    sheet: str | None
+    row: int | None
+    sentences: str
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """The chunks of one generation, decoded. Chunk i has the sentences offsets[i] up to offsets[i + 1]."""
+
+    chunks: tuple[StoredChunk, ...]
+    vectors: FloatMatrix
+    sentence_vectors: FloatMatrix
+    offsets: np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """What ranking needs beside the vector index. `calibration` is None when there is nothing to search."""
+
+    corpus: Corpus
+    calibration: Calibration | None
+
+
+def check_embedding(fingerprint: str | None, name: str | None, embedder: Embedder) -> None:
+    """Vectors of two models do not compare. Raises Misconfigured when these were made by another one."""
+    if fingerprint is not None and fingerprint != embedder.fingerprint:
+        raise Misconfigured(
+            f"this knowledge base was embedded with {name}, the settings ask for {embedder.name}: "
+            "run `agentflow admin reindex`, or set AGENTFLOW_EMBEDDING__MODEL back",
+            code="embedding_mismatch",
+        )
+
+
+def indexed_text(heading: str, text: str) -> str:
+    """What is embedded and indexed for a chunk: its heading belongs to it."""
+    return f"{heading}\n{text}" if heading else text
+
+
+def decode(rows: Sequence[ChunkRow], dim: int) -> Content:
+    """Rows of `repository.chunks_of` into arrays."""
+    counts = [len(row.sentence_vectors) // (2 * dim) for row in rows]
+    vectors = np.frombuffer(b"".join(row.vector for row in rows), dtype=np.float32)
+    sentences = np.frombuffer(b"".join(row.sentence_vectors for row in rows), dtype=np.float16)
+    chunks = tuple(
+        StoredChunk(
+            row.id,
+            row.source_id,
+            row.version,
+            row.text,
+            row.heading,
+            row.start,
+            row.end,
+            row.page,
+            row.sheet,
+            row.row,
+            row.sentences,
+        )
+        for row in rows
+    )
+    return Content(
+        chunks,
+        vectors.reshape(-1, dim),
+        sentences.astype(np.float32).reshape(-1, dim),
+        np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
+    )
+
+
+def build(content: Content, embedder: Embedder) -> Built:
+    """Index the words and draw the refusal's line. Takes seconds; call it in a thread."""
+    sentences = [sentence[0] for chunk in content.chunks for sentence in json.loads(chunk.sentences)]
+    corpus = Corpus(
+        chunks=LexicalIndex.build([indexed_text(chunk.heading, chunk.text) for chunk in content.chunks]),
+        sentences=LexicalIndex.build(sentences),
+        sentence_offsets=content.offsets,
+        sentence_vectors=content.sentence_vectors,
+    )
+    if not content.chunks:
+        return Built(corpus, None)
+
+    def probe(question: str) -> Evidence:
+        vector = embedder.embed_query(question)
+        query = Query(question, vector, embedder.foreignness(question))
+        return rank(corpus, query, best_only(content.vectors @ vector)).evidence
+
+    headings = sorted({chunk.heading for chunk in content.chunks if chunk.heading})
+    return Built(corpus, calibrate(probe, headings, sentences))
+
+
+def best_only(dense: FloatVector) -> FloatVector:
+    """The cosines as the vector index gives them back: its best candidates, NaN for the others."""
+    if len(dense) <= CANDIDATES:
+        return dense
+    known = np.full(len(dense), np.nan, dtype=np.float32)
+    best = np.argpartition(dense, len(dense) - CANDIDATES)[-CANDIDATES:]
+    known[best] = dense[best]
+    return known
+
+
+async def keep_generation(session: AsyncSession, base: KnowledgeBase, built: Built) -> None:
+    """Store what was built for the generation `base` has now; if another worker did so first, its stays."""
+    calibration = built.calibration.to_json() if built.calibration else None
+    values: dict[str, object] = {
+        "workspace_id": base.workspace_id,
+        "knowledge_base_id": base.id,
+        "generation": base.generation,
+        "chunk_lexical": built.corpus.chunks.to_bytes(),
+        "sentence_lexical": built.corpus.sentences.to_bytes(),
+        "calibration": json.dumps(calibration),
+        "created_at": now(session),
+    }
+    await repository.add_generation(session, values)
+    await repository.delete_generations_before(session, base.workspace_id, base.id, base.generation)
+
+
+def restore(content: Content, stored: KnowledgeGeneration) -> Built:
+    """Read back what `keep_generation` stored for the same content."""
+    calibration = json.loads(stored.calibration)
+    corpus = Corpus(
+        chunks=LexicalIndex.from_bytes(stored.chunk_lexical),
+        sentences=LexicalIndex.from_bytes(stored.sentence_lexical),
+        sentence_offsets=content.offsets,
+        sentence_vectors=content.sentence_vectors,
+    )
+    return Built(corpus, Calibration.from_json(calibration) if calibration else None)

@@ -1,0 +1,394 @@
+"""Knowledge bases and their sources: add, replace by name, delete into a bin, restore, make public.
+
+A refused upload leaves nothing behind: the limits are checked and the record is made before the file is
+stored, and a file that could not be stored makes the record `failed`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ntpath
+import unicodedata
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agentflow.kit.db import Database, now
+from agentflow.kit.errors import Conflict, InvalidInput, NotFound
+from agentflow.kit.files import LocalFiles
+from agentflow.kit.ids import new_id
+from agentflow.kit.jobs import enqueue
+from agentflow.kit.settings import IngestSettings
+from knowledge import repository
+from knowledge.limits import check_bytes, check_source_count
+from knowledge.models import KnowledgeBase, Source, SourceState, SourceVersion
+from knowledge.schemas import KnowledgeBaseCreate, Progress, Reason, SourceRead
+
+BIN_DAYS = 30  # a deleted source can be restored for this long
+MAX_ATTEMPTS = 3  # runs that may die on a version before it fails
+QUEUE_LEASES = 10  # a queued version may wait this many leases before its job is looked for
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file about to be stored. `public` None keeps what the source had."""
+
+    name: str
+    size: int
+    sha256: str
+    public: bool | None = None
+
+
+async def create_knowledge_base(
+    session: AsyncSession, workspace_id: str, create: KnowledgeBaseCreate
+) -> KnowledgeBase:
+    """A new, empty knowledge base."""
+    base = KnowledgeBase(
+        id=new_id("kb"),
+        workspace_id=workspace_id,
+        name=create.name,
+        generation=0,
+        embedding_name=None,
+        embedding_dim=None,
+        embedding_fingerprint=None,
+        created_at=now(session),
+    )
+    session.add(base)
+    await session.flush()
+    return base
+
+
+async def get_knowledge_base(
+    session: AsyncSession, workspace_id: str, knowledge_base_id: str, *, lock: bool = False
+) -> KnowledgeBase:
+    """The record. Raises NotFound."""
+    base = await repository.find_knowledge_base(session, workspace_id, knowledge_base_id, lock=lock)
+    if base is None:
+        raise NotFound("there is no such knowledge base", code="knowledge_base_not_found")
+    return base
+
+
+async def list_knowledge_bases(
+    session: AsyncSession, workspace_id: str, *, after: str | None = None, limit: int = 50
+) -> list[KnowledgeBase]:
+    """Oldest first; `after` is the id of the last one of the page before."""
+    return await repository.list_knowledge_bases(session, workspace_id, after=after, limit=limit)
+
+
+async def upload(
+    db: Database,
+    files: LocalFiles,
+    workspace_id: str,
+    knowledge_base_id: str,
+    *,
+    name: str,
+    content: bytes,
+    public: bool | None = None,
+) -> SourceRead:
+    """Add a source, or replace the one of that name, and start to take it in.
+
+    The same bytes again change nothing. Raises what `add_source` raises.
+    """
+    digest = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
+    async with db.transaction() as session:
+        arriving = Upload(clean_name(name), len(content), digest, public)
+        source, version = await add_source(
+            session, db.settings.ingest, workspace_id, knowledge_base_id, arriving
+        )
+    if version.state != SourceState.QUEUED:
+        return read_source(source, version)
+    try:
+        await files.put(version.file_key, content)
+    except OSError as broken:
+        async with db.transaction() as session:
+            _, version = await _get(session, workspace_id, source.id)
+            version.state = SourceState.FAILED
+            version.reason_code, version.reason_detail = "not_stored", "The file could not be stored."
+        raise broken
+    async with db.transaction() as session:
+        await start_ingest(session, version)
+    return read_source(source, version)
+
+
+async def add_source(
+    session: AsyncSession,
+    settings: IngestSettings,
+    workspace_id: str,
+    knowledge_base_id: str,
+    arriving: Upload,
+) -> tuple[Source, SourceVersion]:
+    """The record of an upload, state `queued`; of an unchanged file the record that is there.
+
+    The old version answers until the new one is ready. Raises NotFound, TooManySources, FileTooLarge.
+    """
+    await get_knowledge_base(session, workspace_id, knowledge_base_id, lock=True)
+    source = await repository.find_source_named(session, workspace_id, knowledge_base_id, arriving.name)
+    newest = await _newest(session, source) if source else None
+    if source is not None and arriving.public is not None:
+        source.public = arriving.public
+    if source is not None and newest is not None and _unchanged(newest, arriving):
+        return source, newest
+    replaced = source.id if source else None
+    await _check_limits(session, settings, workspace_id, knowledge_base_id, arriving.size, replaced=replaced)
+    if source is None:
+        source = _new_source(session, workspace_id, knowledge_base_id, arriving)
+    else:
+        if newest is not None and newest.state not in (SourceState.READY, SourceState.FAILED):
+            await fail(session, newest, "replaced", "A newer upload took its place.")
+        source.version += 1
+        source.updated_at = now(session)
+    await session.flush()
+    version = SourceVersion(
+        source_id=source.id,
+        version=source.version,
+        workspace_id=workspace_id,
+        knowledge_base_id=knowledge_base_id,
+        file_key=f"sources/{source.id}/{source.version}",
+        bytes=arriving.size,
+        sha256=arriving.sha256,
+        state=SourceState.QUEUED,
+        progress_done=0,
+        progress_total=0,
+        pages=0,
+        passages=0,
+        attempts=0,
+        lease_until=now(session) + QUEUE_LEASES * timedelta(seconds=settings.lease_seconds),
+        created_at=now(session),
+    )
+    session.add(version)
+    await session.flush()
+    return source, version
+
+
+async def _newest(session: AsyncSession, source: Source) -> SourceVersion | None:
+    return await repository.find_version(session, source.workspace_id, source.id, source.version)
+
+
+def _unchanged(newest: SourceVersion, arriving: Upload) -> bool:
+    return newest.state == SourceState.READY and newest.sha256 == arriving.sha256
+
+
+def _new_source(session: AsyncSession, workspace_id: str, knowledge_base_id: str, arriving: Upload) -> Source:
+    source = Source(
+        id=new_id("src"),
+        workspace_id=workspace_id,
+        knowledge_base_id=knowledge_base_id,
+        name=arriving.name,
+        public=bool(arriving.public),
+        version=1,
+        live_version=None,
+        created_at=now(session),
+        updated_at=now(session),
+        deleted_at=None,
+    )
+    session.add(source)
+    return source
+
+
+async def _check_limits(
+    session: AsyncSession,
+    settings: IngestSettings,
+    workspace_id: str,
+    knowledge_base_id: str,
+    size: int,
+    *,
+    replaced: str | None,
+) -> None:
+    """KN-01 and KN-02 with `size` bytes more, instead of the bytes of the source `replaced`."""
+    present = await repository.list_sources(session, workspace_id, knowledge_base_id)
+    if replaced is None:
+        check_source_count(len(present) + 1, settings.max_sources)
+    if settings.max_bytes_per_file:
+        check_bytes(size, settings.max_bytes)
+        return
+    stored = await repository.stored_bytes(session, workspace_id, knowledge_base_id)
+    total = sum(count for source_id, count in stored.items() if source_id != replaced) + size
+    check_bytes(total, settings.max_bytes, of="The knowledge base with this file")
+
+
+async def start_ingest(session: AsyncSession, version: SourceVersion) -> None:
+    """Enqueue the job that takes a version in; jobs of one knowledge base run one by one."""
+    # The time makes the id a new one when a lost job is replaced.
+    moment = int(now(session).timestamp())
+    await enqueue(
+        session,
+        "ingest",
+        version.source_id,
+        version.version,
+        job_id=f"ingest:{version.source_id}:{version.version}:{moment}",
+        partition=version.knowledge_base_id,
+    )
+
+
+async def list_sources(
+    session: AsyncSession, workspace_id: str, knowledge_base_id: str, *, deleted: bool = False
+) -> list[SourceRead]:
+    """The sources, oldest first; those in the bin when `deleted`. Raises NotFound."""
+    await get_knowledge_base(session, workspace_id, knowledge_base_id)
+    rows = await repository.list_sources(session, workspace_id, knowledge_base_id, deleted=deleted)
+    return [read_source(source, version) for source, version in rows]
+
+
+async def get_source(session: AsyncSession, workspace_id: str, source_id: str) -> SourceRead:
+    """One source that is not in the bin. Raises NotFound."""
+    source, version = await _get(session, workspace_id, source_id)
+    return read_source(source, version)
+
+
+async def set_public(session: AsyncSession, workspace_id: str, source_id: str, public: bool) -> SourceRead:
+    """Let visitors open the file itself, or not. Holds for the next answer. Raises NotFound."""
+    source, version = await _get(session, workspace_id, source_id)
+    source.public = public
+    source.updated_at = now(session)
+    return read_source(source, version)
+
+
+async def live_file(session: AsyncSession, workspace_id: str, source_id: str) -> tuple[Source, str]:
+    """A source and the key of the file that answers come from. Raises NotFound."""
+    source, _ = await _get(session, workspace_id, source_id)
+    live = source.live_version
+    version = live and await repository.find_version(session, workspace_id, source_id, live)
+    if not version:
+        raise _no_source()
+    return source, version.file_key
+
+
+async def delete_source(session: AsyncSession, workspace_id: str, source_id: str) -> SourceRead:
+    """Put a source into the bin; the next answer no longer uses it. Raises NotFound."""
+    source, version = await _get(session, workspace_id, source_id)
+    await _new_generation(session, source)
+    source.deleted_at = source.updated_at = now(session)
+    return read_source(source, version)
+
+
+async def restore_source(
+    session: AsyncSession, settings: IngestSettings, workspace_id: str, source_id: str
+) -> SourceRead:
+    """Take a source out of the bin.
+
+    Raises NotFound after 30 days, Conflict when its name is taken, TooManySources and FileTooLarge.
+    """
+    source, version = await _get(session, workspace_id, source_id, deleted=True)
+    base = await get_knowledge_base(session, workspace_id, source.knowledge_base_id, lock=True)
+    if await repository.find_source_named(session, workspace_id, base.id, source.name):
+        raise Conflict(f"there is another source named {source.name}", code="source_name_taken")
+    await _check_limits(session, settings, workspace_id, base.id, version.bytes, replaced=None)
+    await _new_generation(session, source)
+    source.deleted_at = None
+    source.updated_at = now(session)
+    return read_source(source, version)
+
+
+async def _new_generation(session: AsyncSession, source: Source) -> None:
+    """Also for a source that never was live: a run that is about to switch it must notice."""
+    base = await get_knowledge_base(session, source.workspace_id, source.knowledge_base_id, lock=True)
+    base.generation += 1
+
+
+async def _get(
+    session: AsyncSession, workspace_id: str, source_id: str, *, deleted: bool = False
+) -> tuple[Source, SourceVersion]:
+    """A source that is (not) in the bin; one that was there for too long is gone."""
+    found = await repository.find_source(session, workspace_id, source_id)
+    if found is None or (found[0].deleted_at is not None) != deleted:
+        raise _no_source()
+    expired = now(session) - timedelta(days=BIN_DAYS)
+    if found[0].deleted_at is not None and found[0].deleted_at <= expired:
+        raise _no_source()
+    return found
+
+
+def _no_source() -> NotFound:
+    return NotFound("there is no such source", code="source_not_found")
+
+
+async def sweep(session: AsyncSession, settings: IngestSettings) -> int:
+    """Give every version whose run died a way out: another run, or `failed` after three. Returns how many."""
+    stale = await repository.stale_versions(session, now(session))
+    for source, version in stale:
+        if version.version < source.version or version.attempts >= MAX_ATTEMPTS:
+            await fail(session, version, "gave_up", f"{version.attempts} attempts ended without a result.")
+            continue
+        version.state = SourceState.QUEUED
+        version.claim = None
+        version.lease_until = now(session) + QUEUE_LEASES * timedelta(seconds=settings.lease_seconds)
+        await start_ingest(session, version)
+    return len(stale)
+
+
+async def fail(session: AsyncSession, version: SourceVersion, code: str, detail: str) -> None:
+    """End a version; what answers come from stays as it was."""
+    version.state = SourceState.FAILED
+    version.claim = None
+    version.passages = version.progress_done = 0
+    version.reason_code, version.reason_detail = code, detail
+    await repository.delete_chunks(session, version.workspace_id, version.source_id, version.version)
+
+
+async def purge(db: Database, files: LocalFiles, forget: Callable[[str, str, str], Awaitable[None]]) -> int:
+    """Erase what was in the bin for too long, and replaced versions. Returns how many sources were erased.
+
+    `forget` takes workspace, knowledge base and source and drops the source's vectors outside SQL. Rows go
+    last: if this run dies, they still say what is left to do.
+    """
+    async with db.read() as session:
+        expired = await repository.expired_sources(session, now(session) - timedelta(days=BIN_DAYS))
+        replaced = await repository.replaced_versions(session)
+    for workspace_id, knowledge_base_id, source_id, keys in expired:
+        await forget(workspace_id, knowledge_base_id, source_id)
+        for key in keys:
+            await files.delete(key)
+        async with db.transaction() as session:
+            await repository.delete_source(session, workspace_id, source_id)
+    await _erase(db, files, replaced)
+    return len(expired)
+
+
+async def purge_replaced(db: Database, files: LocalFiles, source_ids: Sequence[str]) -> None:
+    """Erase the replaced versions of these sources, with their files."""
+    async with db.read() as session:
+        replaced = await repository.replaced_versions(session, source_ids)
+    await _erase(db, files, replaced)
+
+
+async def _erase(db: Database, files: LocalFiles, versions: Sequence[SourceVersion]) -> None:
+    for version in versions:
+        await files.delete(version.file_key)
+    async with db.transaction() as session:
+        for version in versions:
+            await repository.delete_version(session, version.workspace_id, version.source_id, version.version)
+
+
+def clean_name(name: str) -> str:
+    """The base name of an uploaded file, composed and without control characters. Raises InvalidInput."""
+    base = ntpath.basename(name.replace("\x00", ""))
+    clean = "".join(letter for letter in unicodedata.normalize("NFC", base) if letter.isprintable()).strip()
+    if clean in {"", ".", ".."} or len(clean) > 255:
+        raise InvalidInput("a source needs a file name of 1 to 255 characters", code="bad_source_name")
+    return clean
+
+
+def read_source(source: Source, version: SourceVersion) -> SourceRead:
+    """A source as callers see it, with its newest version."""
+    failed = version.state == SourceState.FAILED
+    return SourceRead(
+        id=source.id,
+        knowledge_base_id=source.knowledge_base_id,
+        name=source.name,
+        state=SourceState(version.state),
+        progress=Progress(done=version.progress_done, total=version.progress_total),
+        reason=Reason(code=version.reason_code or "", detail=version.reason_detail or "") if failed else None,
+        warning=version.warning,
+        pages=version.pages,
+        passages=version.passages,
+        bytes=version.bytes,
+        version=version.version,
+        live_version=source.live_version,
+        public=source.public,
+        created_at=source.created_at,
+        updated_at=source.updated_at,
+        deleted_at=source.deleted_at,
+    )
