@@ -29,9 +29,6 @@ class PublicSettings(BaseModel):
     colour: str = Field(default="#2456c8", pattern=r"^#[0-9a-fA-F]{6}$")
     title: str = Field(default="", max_length=80)
     suggestions: list[Annotated[str, Field(min_length=1, max_length=120)]] = Field(
-        default_factory=list, max_length=6, description="questions a visitor can ask with one tap"
-    )
-    suggestions: list[Annotated[str, Field(min_length=1, max_length=120)]] = Field(
         default_factory=list, max_length=3, description="questions offered before the first message"
     )
 

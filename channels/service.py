@@ -52,11 +52,6 @@ async def get_account(session: AsyncSession, workspace_id: str, account_id: str)
     return account
 
 
-async def find_account_by_ref(session: AsyncSession, channel: str, ref: str) -> ChannelAccount | None:
-    """The account behind a public name, on or off."""
-    return await repository.find_account_by_ref(session, channel, ref)
-
-
 async def get_account_by_ref(session: AsyncSession, channel: str, ref: str) -> ChannelAccount:
     """The account that a visitor or a provider names. Raises ChannelAccountNotFound, also when it is off."""
     account = await find_account_by_ref(session, channel, ref)
