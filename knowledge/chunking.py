@@ -9,14 +9,13 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from knowledge.readers.base import Heading, Page, Row
+from knowledge.readers.base import CELL_GAP, Heading, Page, Row, cell_text
 from knowledge.sentences import Size, measure, sentence_spans
 
 MAX_WORDS, MAX_WORDLESS_CHARS = 220, 400
 MAX_CHARS = 2000  # in any script: long "words" (tables of codes, base64) must not hide a page in one chunk
 _TARGET_WORDS, _TARGET_WORDLESS_CHARS, _TARGET_CHARS = 165, 310, 1500
 _MAX_OVERLAP = 0.35  # a longer sentence is not repeated in the next chunk
-_CELL_GAP = "; "
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def _text_chunk(page: Page, text: str, units: Sequence[_Unit], heading: str) -> 
 def _rest_of_sentence(page: Page, following: Page | None) -> str:
     """What stands on the next page of a sentence that this page breaks off, or nothing."""
     ending = page.text.rstrip()
-    if following is None or following.rows or not ending or ending[-1] in ".!?…:;。！？”\"":
+    if following is None or following.rows or not ending or ending[-1] in '.!?…:;。！？”"':
         return ""
     opening = following.text.lstrip()
     if not opening or not opening[0].islower():
@@ -126,7 +125,7 @@ def _rest_of_sentence(page: Page, following: Page | None) -> str:
 
 
 def _sections(page: Page, end: int) -> Iterator[tuple[list[Heading], int, int]]:
-    """Runs of headings with the body under them, as offsets within the page; headings first, body may be empty."""
+    """(headings, start, end) within the page: headings that follow each other, and the body under them."""
     marks = [
         replace(mark, start=mark.start - page.start, end=mark.end - page.start) for mark in page.headings
     ]
@@ -193,7 +192,7 @@ def _within(size: Size) -> bool:
 
 
 def _pack(units: list[_Unit]) -> Iterator[tuple[int, int]]:
-    """Index ranges of chunks: evenly filled, within the caps, each starting with the last sentence before it."""
+    """Index ranges of chunks: evenly filled, within the caps, sharing one sentence with the chunk before."""
     total = sum(unit.load for unit in units)
     share = total / max(1, math.ceil(total))
     first = new = 0
@@ -213,15 +212,6 @@ def _may_overlap(before: _Unit, following: _Unit) -> bool:
 
 
 # --- sheets
-
-
-def row_text(row: Row) -> str:
-    """A row as it is shown: "header: value; header: value"."""
-    return _CELL_GAP.join(_cell_text(header, value) for header, value in row.cells)
-
-
-def _cell_text(header: str, value: str) -> str:
-    return f"{header}: {value}" if header else value
 
 
 def _row_chunks(page: Page) -> Iterator[ChunkDraft]:
@@ -262,14 +252,14 @@ def _row_chunk(page: Page, text: str, lines: Sequence[SentenceDraft]) -> ChunkDr
 
 def _row_pieces(row: Row, name: str) -> Iterator[str]:
     """The row's text, in as many pieces as fit a chunk each together with the sheet's name."""
-    whole = row_text(row)
+    whole = row.text
     if _within(measure(f"{name}\n{whole}")):
         yield whole
         return
     piece = ""
     for header, value in row.cells:
         for part in _cell_parts(header, value):
-            longer = f"{piece}{_CELL_GAP}{part}" if piece else part
+            longer = f"{piece}{CELL_GAP}{part}" if piece else part
             if piece and not _within(measure(f"{name}\n{longer}")):
                 yield piece
                 longer = part
@@ -279,9 +269,9 @@ def _row_pieces(row: Row, name: str) -> Iterator[str]:
 
 def _cell_parts(header: str, value: str) -> Iterator[str]:
     """A cell as it is shown; one that holds paragraphs becomes its sentences, the header before each."""
-    text = _cell_text(header, value)
+    text = cell_text(header, value)
     if _load(measure(text)) <= 0.5:
         yield text
         return
     for start, end in sentence_spans(value):
-        yield _cell_text(header, value[start:end])
+        yield cell_text(header, value[start:end])

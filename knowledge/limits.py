@@ -1,9 +1,10 @@
-"""Every limit of taking in a source, and the one sentence each refusal says (KN-01..03 and the reader's caps)."""
+"""Every limit of taking in a source and what its refusal says: KN-01..03 and the caps of reading."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal
 
 from knowledge.errors import (
     FileTooLarge,
@@ -12,13 +13,40 @@ from knowledge.errors import (
     TooManyRows,
     TooManySources,
     TooMuchText,
+    UnsupportedType,
 )
 
 if TYPE_CHECKING:  # the reading subprocess uses this module and must not pay for loading the settings
     from agentflow.kit.settings import IngestSettings
 
-# 2 million cells are about 70 MiB of sheet XML; a workbook that unpacks to more is a bomb or over the cell limit.
+# 2 million cells are about 70 MiB of sheet XML; what unpacks to much more is a bomb or over the cell limit.
 MAX_UNPACKED_BYTES = 128 * 1024 * 1024
+
+Kind = Literal["pdf", "excel", "csv", "text"]
+
+READABLE: dict[str, Kind] = {
+    ".pdf": "pdf",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".ssv": "csv",
+    ".txt": "text",
+    ".md": "text",
+}
+
+
+def check_type(filename: str) -> Kind:
+    """Which reader takes a file of this name. Raises UnsupportedType, which says what is allowed."""
+    extension = PurePath(filename).suffix.lower()
+    if extension not in READABLE:
+        found = extension or "no extension"
+        raise UnsupportedType(
+            f"Files of type {found} cannot be read; allowed are {', '.join(READABLE)}.",
+            found=found,
+            allowed=list(READABLE),
+        )
+    return READABLE[extension]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Text into sentences with exact places, for any script, by rules that need no model and no language setting.
 
-Used where pages become chunks and where wrapped lines are joined; quotes shown to customers are such sentences.
+Used where pages become chunks; the quotes shown to customers are such sentences.
 """
 
 from __future__ import annotations
@@ -11,22 +11,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Scripts written without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, kana, Han.
-_WORDLESS = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_WORDLESS = re.compile(
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 _BULLET = re.compile(r"\s*(?:[-*•‣▪–—·o]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s)")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*(?:\n|\Z)")
 # A mark that may end a sentence, with closing quotes and brackets; full-width marks need no space after them.
 _END = re.compile(r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[”’」』）]*")
 _SOFT_MARK = re.compile(r"[;:,،、，；：]\s?|\s[–—-]\s")
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st sr jr vs etc e.g i.e cf approx dept inc ltd co corp no nos vol pp fig figs eq al "
-    "jan feb mar apr jun jul aug sep sept oct nov dec "
-    "dhr mevr mw drs ir ing bijv bv d.w.z dwz o.a m.b.t i.v.m t.a.v t/m incl excl evt ca resp art nr blz tel "
-    "z.b d.h u.a bzw ggf inkl exkl hr fr nr str usw vgl abs ziff zzgl max min "
-    "sra srta ud uds pág núm av mme mlle cie p.ex env".split()
+    """
+    mr mrs ms dr prof st sr jr vs etc e.g i.e cf approx dept inc ltd co corp no nos vol pp fig figs eq al
+    jan feb mar apr jun jul aug sep sept oct nov dec max min
+    dhr mevr mw drs ir ing bijv bv d.w.z dwz o.a m.b.t i.v.m t.a.v incl excl evt ca resp art nr blz tel
+    z.b d.h u.a bzw ggf inkl exkl hr fr str usw vgl abs ziff zzgl
+    sra srta ud uds pág núm av mme mlle cie p.ex env
+    """.split()  # noqa: SIM905 - a table to be read by people
 )
 _MONTHS = frozenset(
-    "januar februar märz april mai juni juli august september oktober november dezember "
-    "januari februari maart mei augustus december".split()
+    """
+    januar februar märz april mai juni juli august september oktober november dezember
+    januari februari maart mei augustus december
+    """.split()  # noqa: SIM905
 )
 
 MAX_WRAPPED_WIDTH = 120  # lines longer than this were not broken by hand or typesetter
@@ -54,7 +60,7 @@ def measure(text: str) -> Size:
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """The [start, end) of each sentence, in order. Between them stands only white space, and none is overlong."""
+    """The [start, end) of each sentence, in order: only white space between them, none overlong."""
     spans: list[tuple[int, int]] = []
     for start, end in _blocks(text):
         for first, last in _sentences(text, start, end):
@@ -173,10 +179,8 @@ def _reach(text: str, start: int, end: int) -> int:
     window = text[start : min(end, start + _MAX_CHARS)]
     if measure(window[:_MAX_WORDLESS_CHARS]).is_wordless:
         return start + _MAX_WORDLESS_CHARS
-    words = 0
-    for word in re.finditer(r"\S+", window):
-        words += 1
-        if words > _MAX_WORDS:
+    for number, word in enumerate(re.finditer(r"\S+", window), start=1):
+        if number > _MAX_WORDS:
             return start + word.start()
     return start + len(window)
 

@@ -6,11 +6,17 @@ Every place a citation shows (offset, page, sheet, row) is decided here and neve
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
-from knowledge.limits import Caps
+from knowledge.errors import Corrupt, SourceRefused
+
+CELL_GAP = "; "
+
+
+def cell_text(header: str, value: str) -> str:
+    """A cell as it is shown; a column without a header shows its value alone."""
+    return f"{header}: {value}" if header else value
 
 
 @dataclass(frozen=True)
@@ -20,10 +26,15 @@ class Row:
     number: int
     cells: tuple[tuple[str, str], ...]
 
+    @property
+    def text(self) -> str:
+        """The row as it is shown: "header: value; header: value"."""
+        return CELL_GAP.join(cell_text(header, value) for header, value in self.cells)
+
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading inside a page's text: [start, end) in code points of the whole extract; level 1 is highest."""
+    """A heading in a page: [start, end) in code points of the whole extract; level 1 is the highest."""
 
     start: int
     end: int
@@ -35,7 +46,8 @@ class Page:
     """A stretch of the extract: a PDF page, a whole text file, or a batch of one sheet's rows.
 
     The extract, as `agentflow extract` prints it, is the texts of all pages joined without anything between
-    them; `start` is this text's place in it, in code points. `title` is what stands above a sheet's header and is indexed with its rows.
+    them; `start` is this text's place in it, in code points. `title` is what stands above a
+    sheet's header and is indexed with its rows.
     """
 
     text: str
@@ -45,11 +57,18 @@ class Page:
     rows: tuple[Row, ...] = ()
     headings: tuple[Heading, ...] = ()
     title: str = ""
+    unreadable: bool = False  # the page is there but damaged
 
 
-class Reader(Protocol):
-    """Turns one file into pages; refuses with an error of knowledge.errors."""
-
-    def read(self, path: Path, filename: str, caps: Caps) -> Iterator[Page]:
-        """Yield the pages in order; nothing outside `path` is opened."""
-        ...
+@contextmanager
+def damage_refused(filename: str) -> Iterator[None]:
+    """Whatever a parser trips over in this file becomes one named refusal. Raises Corrupt."""
+    try:
+        yield
+    except (SourceRefused, MemoryError):
+        raise
+    except Exception as error:  # on damaged files parsers raise anything
+        raise Corrupt(
+            f"{filename} is damaged or not what its name says ({type(error).__name__}).",
+            found=type(error).__name__,
+        ) from error

@@ -1,7 +1,7 @@
 """Bytes into text, and what a file's first bytes say it is.
 
-Most text we get is UTF-8 or Windows-1252; the rest is told by byte-order marks, by where the zero bytes stand,
-and only then by charset-normalizer, which is good on pages and poor on lines.
+Most text we get is UTF-8 or Windows-1252; the rest is told by byte-order marks, by where the zero bytes
+stand, and only then by charset-normalizer, which is good on pages and poor on lines.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def decode(data: bytes) -> str:
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             return _clean(data[len(bom) :].decode(encoding, errors="replace"))
-    encoding = _utf16_without_mark(data[:_SAMPLE])
-    if encoding:
-        return _clean(data.decode(encoding, errors="replace"))
+    utf16 = _utf16_without_mark(data[:_SAMPLE])
+    if utf16:
+        return _clean(data.decode(utf16, errors="replace"))
     if len(_CONTROL.findall(data[:_SAMPLE])) * 5 > len(data[:_SAMPLE]):
         raise Corrupt("The file is not text: it is full of control characters.")
     try:

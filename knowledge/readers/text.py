@@ -41,13 +41,15 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
 
 
 def decode_file(path: Path, filename: str) -> str:
-    """The file's text; empty for a picture under a text file's name. Raises Corrupt for other binary files."""
+    """The file's text, none for a picture under a text file's name. Raises Corrupt for other binary files."""
     data = path.read_bytes()
     kind = sniff(data)
     if kind == "picture":
         return ""
     if kind:
-        raise Corrupt(f"{filename} is not text: it is {_KINDS.get(kind, f'a binary file ({kind})')}.", found=kind)
+        raise Corrupt(
+            f"{filename} is not text: it is {_KINDS.get(kind, f'a binary file ({kind})')}.", found=kind
+        )
     return decode(data)
 
 

@@ -1,0 +1,76 @@
+"""What passes between a serving process and a reading one: length, then JSON. Never pickle: parsers of
+customers' files stand at the other end.
+
+Request   {"path", "filename", "mode": "chunks" | "extract", "caps": {...}}
+Answers   {"chunks": [...]} or {"text": "..."}, any number of them, then one of
+          {"done": {"pages", "chars", "warning"}}   {"refused": {"code", "detail", "members"}}
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from knowledge.chunking import ChunkDraft, SentenceDraft
+
+Frame = dict[str, Any]
+
+HEADER = struct.Struct(">I")
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+
+
+def pack(frame: Frame) -> bytes:
+    """A frame as bytes."""
+    body = json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="replace")
+    return HEADER.pack(len(body)) + body
+
+
+def unpack(body: bytes) -> Frame:
+    """A frame's body. Raises ValueError when it is none."""
+    frame = json.loads(body)
+    if not isinstance(frame, dict):
+        raise ValueError("A frame is a JSON object.")
+    return frame
+
+
+def chunk_to_json(chunk: ChunkDraft) -> list[object]:
+    """A chunk as a list; sentences as places in its text, so that no text is sent twice."""
+    sentences: list[list[int | None]] = []
+    place = 0
+    for sentence in chunk.sentences:
+        place = chunk.text.index(sentence.text, place)
+        sentences.append([place, len(sentence.text), sentence.row])
+        place += len(sentence.text)
+    return [
+        chunk.text,
+        chunk.start,
+        chunk.end,
+        chunk.page,
+        chunk.sheet,
+        chunk.row,
+        chunk.heading,
+        sentences,
+    ]
+
+
+def chunk_from_json(value: Sequence[Any]) -> ChunkDraft:
+    """The chunk again. Raises ValueError or TypeError when the value has another shape."""
+    text, start, end, page, sheet, row, heading, sentences = value
+    return ChunkDraft(
+        text=str(text),
+        start=start,
+        end=end,
+        page=page,
+        sheet=sheet,
+        row=row,
+        heading=str(heading),
+        sentences=tuple(_sentence(text, start, *sentence) for sentence in sentences),
+    )
+
+
+def _sentence(text: str, offset: int | None, place: int, length: int, row: int | None) -> SentenceDraft:
+    start = None if offset is None else offset + place
+    end = None if start is None else start + length
+    return SentenceDraft(text[place : place + length], start, end, row)

@@ -1,0 +1,185 @@
+"""PDF text by page, cleaned before any offset is counted: lines joined, hyphens closed, ligatures opened."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pypdf import PageObject, PasswordType, PdfReader
+from pypdf.errors import LimitReachedError
+
+from knowledge.errors import Corrupt, Encrypted, FileTooLarge
+from knowledge.limits import Caps, check_pages, check_text
+from knowledge.readers.base import Heading, Page, damage_refused
+from knowledge.readers.decoding import sniff
+
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # damaged files log a line for every object
+
+PAGE_BREAK = "\n\f"
+_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+# Control characters, private use (glyphs without meaning), and halves of surrogate pairs.
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ud800-\udfff\U000f0000-\U0010ffff]")
+_LINE_BREAK = re.compile(r"[\n\r\x0b\x0c\u2028\u2029]")
+_ITEM = re.compile(r"(?:[-*•‣▪–—·]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s")
+_MAX_HEADING_WORDS, _MAX_HEADING_CHARS, _BOLD_LEVEL = 15, 120, 4
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line as it stands on the page. `size` is its largest type in points, rounded to halves."""
+
+    text: str
+    size: float
+    bold: bool
+
+
+def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
+    """The pages; one that is damaged comes empty and marked.
+
+    Raises Corrupt (also when no page can be read), Encrypted, TooManyPages, FileTooLarge, TooMuchText.
+    """
+    with path.open("rb") as file, damage_refused(filename):
+        kind = sniff(file.read(16))
+        if kind not in ("pdf", ""):
+            raise Corrupt(f"{filename} is not a PDF but a {kind} file.", found=kind)
+        reader = PdfReader(file)
+        _unlock(reader, filename)
+        check_pages(len(reader.pages), caps.max_pages)
+        pages = [_lines_of(page, filename) for page in reader.pages]
+        if pages and all(lines is None for lines in pages):
+            raise Corrupt(f"{filename} is damaged: none of its {len(pages):,} pages can be read.")
+        yield from _pages(pages, caps)
+
+
+def _unlock(reader: PdfReader, filename: str) -> None:
+    """Files that only restrict printing or copying open with an empty password."""
+    if not reader.is_encrypted:
+        return
+    try:
+        opened = reader.decrypt("") is not PasswordType.NOT_DECRYPTED
+    except Exception:  # noqa: BLE001 - a broken or unknown cipher is as locked as a good one
+        opened = False
+    if not opened:
+        raise Encrypted(f"{filename} is protected by a password.")
+
+
+def _lines_of(page: PageObject, filename: str) -> list[_Line] | None:
+    """The lines of a page, None when it is damaged. Raises FileTooLarge for one that unpacks without end."""
+    lines: list[_Line] = []
+    text, size, bold = "", 0.0, True
+
+    def visit(
+        piece: str,
+        user: Sequence[float],
+        matrix: Sequence[float],
+        font: dict[str, object] | None,
+        points: float,
+    ) -> None:
+        nonlocal text, size, bold
+        parts = _LINE_BREAK.split(piece)
+        for number, part in enumerate(parts):
+            if number:
+                lines.append(_Line(_clean(text), round(size * 2) / 2, bold))
+                text, size, bold = "", 0.0, True
+            if part.strip():
+                text += part
+                size = max(size, abs(points * _scale(matrix) * _scale(user)))
+                bold = bold and "bold" in str((font or {}).get("/BaseFont", "")).lower()
+            elif text:
+                text += part
+
+    try:
+        page.extract_text(visitor_text=visit)
+    except MemoryError:
+        raise
+    except LimitReachedError as error:
+        if "decompress" in str(error).lower():
+            raise FileTooLarge(f"{filename} unpacks to more than a page may hold.") from error
+        return None
+    except Exception:  # noqa: BLE001 - one damaged page must not cost the others
+        return None
+    lines.append(_Line(_clean(text), round(size * 2) / 2, bold))
+    return [line for line in lines if line.text]
+
+
+def _scale(matrix: Sequence[float]) -> float:
+    """How much a matrix enlarges type, turned text included."""
+    return float(max(abs(matrix[0]), abs(matrix[1]), abs(matrix[3])))
+
+
+def _clean(text: str) -> str:
+    return " ".join(_NO_TEXT.sub(" ", text.translate(_LIGATURES)).replace("\u00ad", "").split())
+
+
+def _pages(pages: list[list[_Line] | None], caps: Caps) -> Iterator[Page]:
+    """Lines into pages of the extract, with headings told by type larger than the body's."""
+    sizes = Counter[float]()
+    for lines in pages:
+        for line in lines or ():
+            sizes[line.size] += len(line.text)
+    body = max(sizes, key=lambda size: sizes[size], default=0.0)
+    place = 0
+    for number, lines in enumerate(pages, start=1):
+        text, headings = _page_text(lines or [], body, place)
+        text += PAGE_BREAK if number < len(pages) else ""
+        yield Page(text=text, start=place, number=number, headings=tuple(headings), unreadable=lines is None)
+        place += len(text)
+        check_text(place, caps.max_text_chars)
+
+
+def _page_text(lines: list[_Line], body: float, place: int) -> tuple[str, list[Heading]]:
+    """The page as paragraphs, one a line, and where in the extract its headings stand."""
+    parts: list[str] = []
+    headings: list[Heading] = []
+    levels = [_level(lines, number, body) for number in range(len(lines))]
+    width = sorted(len(line.text) for line in lines)[int(len(lines) * 0.9)] if lines else 0
+    length = 0
+    for number, line in enumerate(lines):
+        joint = _joint(lines[number - 1].text, line.text, width) if number else ""
+        if number and levels[number] != levels[number - 1]:
+            joint = "\n"
+        if number and levels[number] and levels[number] == levels[number - 1]:
+            joint = " "  # a heading over two lines
+        if joint == "-":
+            parts[-1] = parts[-1][:-1]
+            length -= 1
+            joint = ""
+        parts += [joint, line.text]
+        start = place + length + len(joint)
+        length += len(joint) + len(line.text)
+        if levels[number]:
+            if joint == " ":
+                start = headings.pop().start
+            headings.append(Heading(start, place + length, levels[number]))
+    return "".join(parts), headings
+
+
+def _joint(before: str, line: str, width: int) -> str:
+    """What stands between two lines: a space in running text, a line break, or "-" to close a hyphen."""
+    if _ITEM.match(line):
+        return "\n"
+    runs_on = line[0].islower() and before[-1] not in ".!?:;" and len(before) >= width * 0.5
+    if before[-1] == "-" and before[-2:-1].isalpha() and line[0].islower():
+        return "-"
+    full = len(before) + len(line.split(maxsplit=1)[0]) >= width * 0.95
+    return " " if runs_on or (full and width >= 30) else "\n"
+
+
+def _level(lines: list[_Line], number: int, body: float) -> int:
+    """The heading level of a line by its type, 0 for running text."""
+    line = lines[number]
+    if len(line.text.split()) > _MAX_HEADING_WORDS or len(line.text) > _MAX_HEADING_CHARS:
+        return 0
+    if sum(letter.isalpha() for letter in line.text) < 3:
+        return 0
+    if line.size >= body * 1.15:
+        return 1 if line.size >= body * 1.6 else 2 if line.size >= body * 1.3 else 3
+    following = lines[number + 1] if number + 1 < len(lines) else None
+    stands_above_text = following is not None and not following.bold and len(following.text) >= 40
+    if line.bold and stands_above_text and line.text[-1] not in ".,;":
+        return _BOLD_LEVEL
+    return 0

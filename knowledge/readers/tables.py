@@ -1,0 +1,152 @@
+"""Rows of filled cells into tables: where the header is, what is a title above it, where a table starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from knowledge.limits import Caps, check_cells, check_rows, check_text
+from knowledge.readers.base import Page, Row
+
+_LOOK_AHEAD = 20  # rows in which a header is looked for
+_ROWS_PER_PAGE = 500  # a sheet is handed on in batches, so a large one is never held whole
+_MAX_HEADER_CHARS = 120
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A filled cell. `is_label`: its value is words, so it may be a header."""
+
+    column: int
+    text: str
+    is_label: bool
+
+
+RawRow = tuple[int, Sequence[Cell]]  # the row's number and its filled cells, never none
+
+
+@dataclass
+class Budget:
+    """What has been read of one file so far, over all its sheets."""
+
+    caps: Caps
+    rows: int = 0
+    cells: int = 0
+    chars: int = 0
+
+    def counted(self, rows: Iterable[RawRow]) -> Iterator[RawRow]:
+        """The rows, counted. Raises TooManyRows, TooManyCells."""
+        for row in rows:
+            self.rows += 1
+            self.cells += len(row[1])
+            check_rows(self.rows, self.caps.max_rows)
+            check_cells(self.cells, self.caps.max_cells)
+            yield row
+
+
+def table_pages(rows: Iterable[RawRow], sheet: str | None, name: str, budget: Budget) -> Iterator[Page]:
+    """One sheet in batches of rows; `name` is indexed with every row. Raises TooMany… and TooMuchText."""
+    for title, batch in _batches(_tables(budget.counted(rows))):
+        lines = [sheet or "", title, *(row.text for row in batch)]
+        text = "\n".join(line for line in lines if line) + "\n"
+        heading = " > ".join(part for part in (name, title) if part)
+        yield Page(text=text, start=budget.chars, sheet=sheet, rows=tuple(batch), title=heading)
+        budget.chars += len(text)
+        check_text(budget.chars, budget.caps.max_text_chars)
+
+
+def _batches(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, list[Row]]]:
+    """Runs of rows under one title, none too long."""
+    batch: list[Row] = []
+    current = ""
+    for title, row in rows:
+        if batch and (title != current or len(batch) == _ROWS_PER_PAGE):
+            yield current, batch
+            batch = []
+        current = title
+        batch.append(row)
+    if batch:
+        yield current, batch
+
+
+def _tables(rows: Iterable[RawRow]) -> Iterator[tuple[str, Row]]:
+    """Each data row with its headers and the title above its table."""
+    headers: dict[int, str] | None = None
+    title = ""
+    for block in _blocks(rows):
+        window = list(_take(block, _LOOK_AHEAD))
+        place = _header_place(window)
+        if headers is None or (place is not None and _starts_table(window, place, headers)):
+            titles = window[: place or 0]
+            title = " ".join(cell.text for _, cells in titles for cell in cells)
+            headers = {} if place is None else _headers(window[place][1])
+            body = window if place is None else window[place + 1 :]
+            if place is not None and not body:
+                yield title, Row(window[place][0], tuple(("", text) for text in headers.values()))
+        else:
+            body = window
+        for row in _chain(body, block):
+            yield title, _row(row, headers)
+
+
+def _blocks(rows: Iterable[RawRow]) -> Iterator[Iterator[RawRow]]:
+    """Stretches without an empty row between them; each must be used up before the next is asked for."""
+    source = iter(rows)
+    held = next(source, None)
+
+    def block() -> Iterator[RawRow]:
+        nonlocal held
+        while held is not None:
+            current = held
+            held = next(source, None)
+            yield current
+            if held is not None and held[0] > current[0] + 1:
+                return
+
+    while held is not None:
+        yield block()
+
+
+def _take(rows: Iterator[RawRow], count: int) -> Iterator[RawRow]:
+    """Up to `count` rows, leaving the rest in the iterator."""
+    for _ in range(count):
+        row = next(rows, None)
+        if row is None:
+            return
+        yield row
+
+
+def _chain(first: Iterable[RawRow], rest: Iterable[RawRow]) -> Iterator[RawRow]:
+    yield from first
+    yield from rest
+
+
+def _header_place(window: Sequence[RawRow]) -> int | None:
+    """The first row about as wide as the table, if it holds words; what stands above it is its title."""
+    width = max((len(cells) for _, cells in window), default=0)
+    for place, (_, cells) in enumerate(window):
+        if len(cells) * 2 >= width and (len(cells) > 1 or width == 1):
+            return place if any(cell.is_label for cell in cells) else None
+    return None
+
+
+def _starts_table(window: Sequence[RawRow], place: int, headers: dict[int, str]) -> bool:
+    """Whether the row at `place`, after an empty row, is the header of another table."""
+    cells = window[place][1]
+    if len(cells) < 2 or place + 1 >= len(window) or not all(cell.is_label for cell in cells):
+        return False
+    below = {cell.column: cell.is_label for cell in window[place + 1][1]}
+    has_values = any(below.get(cell.column) is False for cell in cells)
+    return has_values or {cell.column for cell in cells} != set(headers)
+
+
+def _headers(cells: Sequence[Cell]) -> dict[int, str]:
+    return {cell.column: cell.text[:_MAX_HEADER_CHARS].rstrip(" :") for cell in cells}
+
+
+def _row(row: RawRow, headers: dict[int, str]) -> Row:
+    """A row with its headers; a lone cell at the left of a wide table is a label or a note, not a value."""
+    number, cells = row
+    if len(cells) == 1 and len(headers) > 2 and cells[0].column == min(headers):
+        return Row(number, (("", cells[0].text),))
+    return Row(number, tuple((headers.get(cell.column, ""), cell.text) for cell in cells))
