@@ -124,7 +124,7 @@ class Searcher:
         return state
 
     async def _open(self, workspace_id: str, knowledge_base_id: str) -> tuple[_Opened, Snapshot]:
-        """Load the newest generation, unless another search has just done so; again if it changes meanwhile."""
+        """Load the newest generation, unless another search just did; again if it changes meanwhile."""
         while True:
             state = await self._state(workspace_id, knowledge_base_id)
             opened = self._opened.get(knowledge_base_id)

@@ -23,7 +23,7 @@ from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
 from agentflow.kit.settings import IngestSettings
 from knowledge import repository
-from knowledge.limits import check_bytes, check_source_count
+from knowledge.limits import check_bytes, check_source_count, check_type
 from knowledge.models import KnowledgeBase, Source, SourceState, SourceVersion
 from knowledge.schemas import KnowledgeBaseCreate, Progress, Reason, SourceRead
 
@@ -90,11 +90,14 @@ async def upload(
 ) -> SourceRead:
     """Add a source, or replace the one of that name, and start to take it in.
 
-    The same bytes again change nothing. Raises what `add_source` raises.
+    The same bytes again change nothing. Raises UnsupportedType by the name, InvalidInput for no name, and
+    what `add_source` raises.
     """
+    name = clean_name(name)
+    check_type(name)
     digest = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
     async with db.transaction() as session:
-        arriving = Upload(clean_name(name), len(content), digest, public)
+        arriving = Upload(name, len(content), digest, public)
         source, version = await add_source(
             session, db.settings.ingest, workspace_id, knowledge_base_id, arriving
         )
