@@ -4,7 +4,7 @@ import { Api, type Identity } from "./api";
 import { ConversationsTab } from "./conversations";
 import { KnowledgeTab } from "./knowledge";
 import { logInForm, passwordForm } from "./login";
-import { reason, toast } from "./toast";
+import { clearToast, reason, toast } from "./toast";
 
 const app = document.querySelector<HTMLElement>("#app") ?? document.body;
 const api = new Api();
@@ -20,16 +20,17 @@ function show(...nodes: HTMLElement[]): void {
   tab?.stop();
   tab = null;
   app.replaceChildren(...nodes);
-  app.querySelector("input")?.focus();
+  app.querySelector<HTMLElement>("input:not([hidden])")?.focus();
 }
 
 function enter(identity: Identity | null): void {
   if (!identity) return show(logInForm(api, enter));
-  if (identity.must_change_password) return show(passwordForm(api, () => void begin()));
+  if (identity.must_change_password) return show(passwordForm(api, identity.staff.email, () => void begin()));
   const place = h("div");
   const nav = h("nav", { "aria-label": "Sections" });
   const open = (name: TabName) => {
     tab?.stop();
+    clearToast();
     tab = TABS[name].make();
     place.replaceChildren(tab.node);
     for (const button of nav.querySelectorAll("button")) button.ariaCurrent = button.name === name ? "page" : null;
@@ -42,8 +43,10 @@ function enter(identity: Identity | null): void {
   }
   const leave = h("button", { type: "button", class: "plain" }, "Log out");
   leave.addEventListener("click", () => void logOut());
-  const brand = h("a", { href: "/", class: "brand" }, h("img", { src: "/static/favicon.svg", alt: "", width: "28", height: "28" }), identity.workspace.name);
-  show(h("header", { class: "top" }, brand, nav, h("span", { class: "quiet who" }, identity.staff.email), leave), place);
+  const logo = h("img", { src: "/static/favicon.svg", alt: "", width: "28", height: "28" });
+  const brand = h("a", { href: "/", class: "brand" }, logo, identity.workspace.name);
+  const who = h("span", { class: "quiet who" }, identity.staff.email);
+  show(h("header", { class: "top" }, brand, nav, who, leave), place);
   open(location.hash === "#conversations" ? "conversations" : "knowledge");
 }
 

@@ -32,8 +32,9 @@ interface Message {
 }
 
 const POLL_MS = 2000;
-const OWNERS = { agent: "Agent", staff: "You or a colleague", nobody: "Waiting for a person" };
-const AUTHORS = { contact: "Visitor", agent: "Agent", staff: "Staff", system: "" };
+const OWNERS = { agent: "Agent", staff: "Staff", nobody: "Waiting for a person" };
+const ANSWERS = { agent: "The agent answers", staff: "A person answers", nobody: "Waiting for a person" };
+const AUTHORS = { contact: "Visitor", agent: "Agent", staff: "Staff" };
 
 export class ConversationsTab {
   readonly node = h("main", { class: "page talks" });
@@ -128,7 +129,7 @@ export class ConversationsTab {
     const conversation = this.conversations.find((one) => one.id === id);
     if (id !== this.chosen || !conversation) return;
     const mine = conversation.owner_kind === "staff";
-    this.owner.textContent = `${OWNERS[conversation.owner_kind]} answers`.replace("person answers", "person");
+    this.owner.textContent = ANSWERS[conversation.owner_kind];
     this.owner.className = `state ${conversation.owner_kind}`;
     this.take.hidden = mine;
     this.back.hidden = !mine;
@@ -172,6 +173,7 @@ function bubble({ author, text, sentences, status, created_at }: Message): HTMLE
   const list = quotes.length > 0 && h("details", {}, h("summary", {}, `Sources (${quotes.length})`), ...quotes.map(quote));
   const words = h("div", { class: "words", dir: "auto" });
   words.append(author === "contact" ? text : inline(text));
+  if (author === "system") return h("article", { class: "bubble system" }, words);
   const foot = `${AUTHORS[author]} · ${clock(created_at)}${author === "contact" ? "" : ` · ${status}`}`;
   return h("article", { class: `bubble ${author}` }, words, list, h("p", { class: "quiet" }, foot));
 }
@@ -182,5 +184,8 @@ function quote({ source, page, sheet, row, quote: words }: Citation): HTMLElemen
 }
 
 function clock(time: string): string {
-  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const moment = new Date(time);
+  const today = moment.toDateString() === new Date().toDateString();
+  const day = today ? {} : ({ day: "numeric", month: "short" } as const);
+  return moment.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit" });
 }

@@ -148,7 +148,7 @@ export class KnowledgeTab {
 
   private async publish(source: Source, value: boolean): Promise<void> {
     try {
-      await this.api.ask("PATCH", `${this.path}/${source.id}`, { public: value });
+      await this.api.ask("PATCH", `sources/${source.id}`, { public: value });
     } catch (error) {
       toast(reason(error));
     }
@@ -157,7 +157,7 @@ export class KnowledgeTab {
 
   private async remove({ id, name }: Source): Promise<void> {
     try {
-      await this.api.ask("DELETE", `${this.path}/${id}`);
+      await this.api.ask("DELETE", `sources/${id}`);
       toast(`${name} is in the bin for 30 days.`, { label: "Undo", run: () => void this.restore(id) });
     } catch (error) {
       toast(reason(error));
@@ -168,7 +168,7 @@ export class KnowledgeTab {
 
   private async restore(id: string): Promise<void> {
     try {
-      await this.api.ask("POST", `${this.path}/${id}/restore`);
+      await this.api.ask("POST", `sources/${id}/restore`);
       toast("It is back.");
     } catch (error) {
       toast(reason(error));

@@ -41,16 +41,20 @@ export function logInForm(api: Api, done: (identity: Identity) => void): HTMLEle
   });
 }
 
-export function passwordForm(api: Api, done: () => void): HTMLElement {
+export function passwordForm(api: Api, email: string, done: () => void): HTMLElement {
   const fields: Field[] = [
     { name: "current", label: "First password", type: "password", autocomplete: "current-password" },
     { name: "new", label: "New password", type: "password", autocomplete: "new-password" },
     { name: "repeated", label: "New password again", type: "password", autocomplete: "new-password" },
   ];
   const hint = "The first password was shown on a screen, so it is good for this one step only.";
-  return form("Choose a new password", hint, fields, "Save and continue", async ({ current, new: wanted, repeated }) => {
+  const page = form("Choose a new password", hint, fields, "Save and continue", async ({ current, new: wanted, repeated }) => {
     if (wanted !== repeated) throw new Error("The two new passwords differ.");
     await api.ask("POST", "auth/password", { current, new: wanted });
     done();
   });
+  // Password managers file the new password under this name.
+  const account = h("input", { type: "text", autocomplete: "username", value: email, hidden: true });
+  page.querySelector("form")?.prepend(account);
+  return page;
 }

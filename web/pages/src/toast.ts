@@ -16,6 +16,10 @@ export function toast(words: string, action?: { label: string; run: () => void }
   timer = window.setTimeout(() => place?.replaceChildren(), SHOWN_MS);
 }
 
+export function clearToast(): void {
+  place?.replaceChildren();
+}
+
 /** What to show of an error of any kind. */
 export function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

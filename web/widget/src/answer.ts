@@ -16,7 +16,7 @@ export class Answer {
 
   constructor() {
     this.node.append(this.words, this.sources);
-    this.label.addEventListener("click", () => this.showAll());
+    this.label.addEventListener("click", (event) => this.showAll(event));
   }
 
   add(sentence: Sentence): void {
@@ -71,7 +71,8 @@ export class Answer {
     if (!close) this.items.get(n)?.scrollIntoView({ block: "nearest" });
   }
 
-  private showAll(): void {
+  private showAll(event: Event): void {
+    if (this.only !== null) event.preventDefault(); // one was open: show the rest rather than close it
     this.only = null;
     this.mark();
   }

@@ -6,6 +6,7 @@ import type { Config } from "./types";
 
 const CHAT = "M21 11.5a8.4 8.4 0 0 1-12.2 7.5L3 21l2-5.6A8.4 8.4 0 1 1 21 11.5z";
 const CLOSE = "M6 6l12 12M18 6L6 18";
+const DOWN = "M6 9l6 6 6-6";
 const SEND = "M5 12h14M13 6l6 6-6 6";
 const NARROW = "(max-width: 480px)";
 
@@ -30,9 +31,10 @@ export class Panel {
   private readonly submit = h("button", { class: "send" }, icon(SEND, 20));
   private readonly form = h("form", {}, this.box, this.submit);
   private readonly badge = h("span", { class: "badge", hidden: true });
-  private readonly launcher = h("button", { type: "button", class: "launcher", "aria-expanded": "false" }, icon(CHAT), this.badge);
+  private readonly launcher = h("button", { type: "button", class: "launcher", "aria-expanded": "false" });
   private readonly dialog: HTMLElement;
   private unread = 0;
+  private opener: Element | null = null; // where the focus goes back to
 
   constructor(
     private readonly log: HTMLElement,
@@ -63,15 +65,22 @@ export class Panel {
     this.frame.classList.toggle("open", open);
     this.launcher.setAttribute("aria-expanded", String(open));
     this.label();
-    if (!open) return this.launcher.focus();
+    if (!open) return this.giveBackFocus();
+    this.opener = document.activeElement;
     this.setUnread(0);
     this.actions.opened();
     const touch = matchMedia(`${NARROW}, (pointer: coarse)`).matches; // no keyboard over the greeting
     (touch ? this.close : this.box).focus();
   }
 
+  private giveBackFocus(): void {
+    const elsewhere = this.opener instanceof HTMLElement && this.opener !== this.host && this.opener !== document.body;
+    (elsewhere ? (this.opener as HTMLElement) : this.launcher).focus();
+  }
+
   /** Names for screen readers at once; the visible ones come with the configuration. */
   label(): void {
+    this.launcher.replaceChildren(icon(this.isOpen ? DOWN : CHAT), this.badge);
     this.launcher.setAttribute("aria-label", text(this.isOpen ? "close" : "open"));
     this.close.setAttribute("aria-label", text("close"));
     this.submit.setAttribute("aria-label", text("send"));
