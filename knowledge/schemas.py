@@ -99,30 +99,3 @@ class SearchRead(BaseModel):
 
     known: bool
     items: list[PassageRead]
-
-
-class PassageRead(BaseModel):
-    """A passage with its place and its scores; offsets are code points into the extract."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    source_id: str
-    source: str
-    version: int
-    page: int | None
-    sheet: str | None
-    row: int | None
-    start: int | None
-    end: int | None
-    heading: str
-    text: str
-    score: float
-    dense: float
-    lexical: float
-
-
-class SearchRead(BaseModel):
-    """What a search found, best first; `known` is false when the knowledge seems to hold no answer."""
-
-    known: bool
-    items: list[PassageRead]
