@@ -51,7 +51,7 @@ class Desk:
 
 async def answer(desk: Desk, conversation_id: str, seq: int) -> None:
     """Answer message `seq` of a conversation, unless that is not, or no longer, ours to do."""
-    with span("turn", trace=f"{conversation_id}:{seq}", conversation=conversation_id):
+    with span("turn", conversation=conversation_id, seq=seq):
         await desk.sender.send_pending(conversation_id)  # what a crash left between storing and sending
         async with desk.db.transaction() as session:
             answering = await inbox.begin_answer(session, conversation_id, seq)

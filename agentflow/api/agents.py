@@ -13,7 +13,9 @@ router = APIRouter(prefix="/agents", tags=["agents"])
 
 
 @router.get("")
-async def list_agents(app: App, who: AgentsReader, limit: Limit = 50, cursor: Cursor = None) -> Page[AgentRead]:
+async def list_agents(
+    app: App, who: AgentsReader, limit: Limit = 50, cursor: Cursor = None
+) -> Page[AgentRead]:
     """Agents, oldest first."""
     async with app.db.read() as session:
         found = await agents.list_agents(

@@ -31,7 +31,10 @@ class Problem(BaseModel):
 
 # What any route may answer beside its own success; shown in OpenAPI.
 RESPONSES: dict[int | str, dict[str, object]] = {
-    status: {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    status: {
+        "description": text,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
     for status, text in {
         400: "The request cannot be read",
         401: "No valid credential",
@@ -76,7 +79,8 @@ async def _refused(_request: Request, error: Exception) -> JSONResponse:
 async def _malformed(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     fields = [
-        {"field": ".".join(str(part) for part in item["loc"]), "problem": item["msg"]} for item in error.errors()
+        {"field": ".".join(str(part) for part in item["loc"]), "problem": item["msg"]}
+        for item in error.errors()
     ]
     unreadable = any(item["type"] == "json_invalid" for item in error.errors())
     refusal = AppError("; ".join(f"{item['field']}: {item['problem']}" for item in fields), fields=fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from agentflow.api.deps import App
-from agentflow.kit.telemetry import metrics_page
+from agentflow.kit.telemetry import render_metrics
 
 router = APIRouter(tags=["health"])
 
@@ -26,5 +26,5 @@ async def readyz(app: App) -> dict[str, str]:
 @router.get("/metrics", response_class=Response)
 async def metrics() -> Response:
     """Prometheus metrics of this process."""
-    body, media_type = metrics_page()
+    body, media_type = render_metrics()
     return Response(body, media_type=media_type)

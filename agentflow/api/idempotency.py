@@ -40,6 +40,12 @@ class IdempotentRoute(APIRoute):
         return once
 
 
+def _without_boundary(request: Request, body: bytes) -> bytes:
+    """A form's body without the random line between its parts, which differs each time it is sent."""
+    _, _, boundary = request.headers.get("content-type", "").partition("boundary=")
+    return body.replace(boundary.strip('"').encode(), b"") if boundary else body
+
+
 async def _known_caller(request: Request) -> Principal | None:
     """None for a request without credential, such as a log-in: its route decides."""
     try:
@@ -53,12 +59,10 @@ async def _handle_once(request: Request, handle: Handler, who: Principal, key: s
         raise InvalidInput("an Idempotency-Key has 1 to 255 printable characters", code="bad_idempotency_key")
     db = application(request).db
     digest = hashlib.sha256(f"{request.method} {request.url.path}\n{who.id}\n".encode())
-    digest.update(await request.body())
+    digest.update(_without_boundary(request, await request.body()))
     known = await idempotency.reserve(db, who.workspace_id, key, digest.hexdigest())
     if known is not None:
-        return Response(
-            known.body, known.status, headers={REPLAYED: "true"}, media_type="application/json"
-        )
+        return Response(known.body, known.status, headers={REPLAYED: "true"}, media_type="application/json")
     try:
         response = await handle(request)
     except BaseException:

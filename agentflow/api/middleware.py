@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentflow.api.errors import problem
 from agentflow.kit.errors import TooLarge
-from agentflow.kit.telemetry import count_request
+from agentflow.kit.telemetry import HTTP
 
 
 class BodyLimit:
@@ -64,7 +64,7 @@ class RequestMetrics:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "unmatched")
-                count_request(scope["method"], route, message["status"], time.perf_counter() - began)
+                HTTP.labels(scope["method"], route, message["status"]).observe(time.perf_counter() - began)
             await send(message)
 
         await self.app(scope, receive, watched)

@@ -25,7 +25,9 @@ async def list_connections(
 
 
 @router.post("", status_code=201)
-async def create_connection(data: ModelConnectionCreate, app: App, who: SettingsWriter) -> ModelConnectionRead:
+async def create_connection(
+    data: ModelConnectionCreate, app: App, who: SettingsWriter
+) -> ModelConnectionRead:
     """A new connection; an address in a private network is refused unless the operator allows it."""
     await app.egress.check(data.base_url)
     async with app.db.transaction() as session:

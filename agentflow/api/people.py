@@ -35,12 +35,12 @@ async def update_workspace(data: WorkspaceUpdate, app: App, who: SettingsWriter)
 
 
 @router.get("/api-keys")
-async def list_keys(app: App, who: SettingsReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ApiKeyRead]:
+async def list_keys(
+    app: App, who: SettingsReader, limit: Limit = 50, cursor: Cursor = None
+) -> Page[ApiKeyRead]:
     """API keys without their secrets, oldest first."""
     async with app.db.read() as session:
-        keys = await teams.list_keys(
-            session, who.workspace_id, after=decode_cursor(cursor), limit=limit + 1
-        )
+        keys = await teams.list_keys(session, who.workspace_id, after=decode_cursor(cursor), limit=limit + 1)
     return page_of([teams.read_key(key) for key in keys], limit=limit, cursor_of=lambda key: key.id)
 
 
@@ -60,7 +60,9 @@ async def revoke_key(key_id: str, app: App, who: SettingsWriter) -> ApiKeyRead:
 
 
 @router.get("/teams")
-async def list_teams(app: App, who: SettingsReader, limit: Limit = 50, cursor: Cursor = None) -> Page[TeamRead]:
+async def list_teams(
+    app: App, who: SettingsReader, limit: Limit = 50, cursor: Cursor = None
+) -> Page[TeamRead]:
     """Teams, oldest first."""
     async with app.db.read() as session:
         found = await teams.list_teams(

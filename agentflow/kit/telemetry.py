@@ -5,19 +5,10 @@ Spans cost nothing until a process installs a tracer provider. Names and labels 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from opentelemetry.context import Context
-from opentelemetry.trace import (
-    NonRecordingSpan,
-    Span,
-    SpanContext,
-    TraceFlags,
-    get_tracer,
-    set_span_in_context,
-)
+from opentelemetry.trace import Span, get_tracer
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 
 _tracer = get_tracer("agentflow")
@@ -39,35 +30,10 @@ JOBS = Counter("agentflow_jobs_total", "Job runs: done, failed, adopted or dead"
 
 
 @contextmanager
-def span(
-    name: str,
-    *,
-    trace: str | None = None,
-    started_ns: int | None = None,
-    **attributes: str | int | float | bool,
-) -> Iterator[Span]:
-    """A span around a block; an exception marks it as failed and goes on.
-
-    Spans given the same `trace` key share one trace, though a request and a job of another process made
-    them. `started_ns` (nanoseconds since 1970) is for a block whose key is known only at its end.
-    """
-    context = _context_of(trace) if trace is not None else None
-    with _tracer.start_as_current_span(
-        name, context=context, start_time=started_ns, attributes=attributes
-    ) as current:
+def span(name: str, **attributes: str | int | float | bool) -> Iterator[Span]:
+    """A span around a block; an exception marks it as failed and goes on. Jobs carry it to their workers."""
+    with _tracer.start_as_current_span(name, attributes=attributes) as current:
         yield current
-
-
-def _context_of(key: str) -> Context:
-    """A remote parent whose ids are the first 128 and the next 64 bits of the key's SHA-256."""
-    digest = hashlib.sha256(key.encode()).digest()
-    parent = SpanContext(
-        trace_id=int.from_bytes(digest[:16]),
-        span_id=int.from_bytes(digest[16:24]),
-        is_remote=True,
-        trace_flags=TraceFlags(TraceFlags.SAMPLED),
-    )
-    return set_span_in_context(NonRecordingSpan(parent))
 
 
 def render_metrics() -> tuple[bytes, str]:

@@ -1,0 +1,233 @@
+"""The composition root: the only file that knows everybody. It picks the vendors and wires them together.
+
+Heavy libraries are imported here, in the branch that needs them, so that nothing else pays for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agentflow.kit import idempotency
+from agentflow.kit.db import Database
+from agentflow.kit.egress import Egress
+from agentflow.kit.errors import Unavailable
+from agentflow.kit.events import EventTail
+from agentflow.kit.files import LocalFiles
+from agentflow.kit.jobs import Jobs, Queue
+from agentflow.kit.mail import open_mailer
+from agentflow.kit.rates import Rates
+from agentflow.kit.settings import Settings
+from agentflow.llm import service as llm
+from channels.outbox import Sender
+from channels.registry import build_channels
+from crm.inbox import service as inbox
+from knowledge import service as knowledge
+from knowledge.embedding import Embedder
+from knowledge.ingest import IngestDeps, ingest
+from knowledge.reading import ReaderPool
+from knowledge.search import Searcher
+
+if TYPE_CHECKING:
+    from agentflow.agents.runner import Runner
+    from agentflow.turn import Desk
+
+QUEUES = (
+    Queue("turns", partitioned=True),
+    Queue("sends", partitioned=True),
+    Queue("ingest", partitioned=True, poll_seconds=0.25),
+)
+HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Application:
+    """Everything that is open while a process runs."""
+
+    settings: Settings
+    db: Database
+    files: LocalFiles
+    egress: Egress
+    rates: Rates
+    tail: EventTail
+    jobs: Jobs | None
+    searcher: Searcher
+    replier: Runner
+    desk: Desk
+    ingest_deps: IngestDeps
+
+    async def ingest(self, source_id: str, version: int) -> None:
+        """Take one version of a source in, here and now."""
+        await ingest(self.ingest_deps, source_id, version)
+
+    async def ready(self) -> None:
+        """Raise Unavailable when something we depend on does not answer."""
+        try:
+            await self.db.ping()
+            if self.jobs is not None:
+                await self.jobs.count_unfinished()
+        except OSError as down:
+            raise Unavailable("the database does not answer") from down
+
+
+class NoJobs:
+    """Takes jobs and forgets them: whoever needs the work done calls it directly (`agentflow ask`)."""
+
+    async def enqueue(
+        self,
+        session: AsyncSession,
+        name: str,
+        *ids: str | int,
+        job_id: str,
+        partition: str | None = None,
+        delay_seconds: int = 0,
+    ) -> None:
+        """Forget it."""
+
+
+@asynccontextmanager
+async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Application]:
+    """Open everything, work through jobs if asked to, and close it all in reverse order at the end."""
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings))
+        embedder = await open_embedder(settings, stack)
+        searcher = Searcher(db, embedder, settings)
+        stack.push_async_callback(searcher.close)
+        reader = ReaderPool(settings.ingest)
+        stack.push_async_callback(reader.close)
+        egress = Egress(settings)
+        stack.push_async_callback(egress.close)
+        files = LocalFiles(settings.home / "files")
+        replier = await _open_runner(db, searcher, embedder, egress, stack)
+        tail = EventTail(db)
+        stack.push_async_callback(tail.close)
+        sender = Sender(db, build_channels(db), inbox.may_send, inbox.note_end)
+        rates = Rates(db)
+        deps = IngestDeps(db, files, reader, embedder)
+        application = Application(
+            settings=settings,
+            db=db,
+            files=files,
+            egress=egress,
+            rates=rates,
+            tail=tail,
+            jobs=Jobs(db, QUEUES) if jobs else None,
+            searcher=searcher,
+            replier=replier,
+            desk=_desk(db, replier, sender, rates),
+            ingest_deps=deps,
+        )
+        db.jobs = application.jobs or NoJobs()
+        if application.jobs is not None:
+            await _work(application, application.jobs, sender, stack)
+        yield application
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database with its schema brought up to date."""
+    from agentflow import migrations
+
+    db = Database(settings)
+    try:
+        async with db.engine.begin() as connection:
+            await connection.run_sync(migrations.upgrade)
+        yield db
+    finally:
+        await db.close()
+
+
+async def open_embedder(settings: Settings, stack: AsyncExitStack) -> Embedder:
+    """The embedder that the settings choose; only its own libraries are loaded."""
+    chosen = settings.embedding
+    embedder: Embedder
+    if chosen.base_url is not None:
+        from knowledge.embedding_openai import open_openai_embedder
+
+        embedder = await open_openai_embedder(chosen)
+    elif chosen.model == "minilm":
+        from knowledge.embedding_onnx import OnnxEmbedder
+
+        build_default_model(settings)
+        embedder = await asyncio.to_thread(
+            partial(
+                OnnxEmbedder, settings.model_cache, precision=chosen.precision, threads=chosen.ingest_threads
+            )
+        )
+    else:
+        from knowledge.embedding_sentence_transformers import SentenceTransformersEmbedder
+
+        embedder = await asyncio.to_thread(SentenceTransformersEmbedder, chosen.model)
+    close = getattr(embedder, "close", None)
+    if close is not None:
+        stack.callback(close)
+    return embedder
+
+
+def build_default_model(settings: Settings) -> Path:
+    """Build the default model unless it is there; returns its folder."""
+    from knowledge import embedding_export
+
+    return embedding_export.build(settings.model_cache).folder
+
+
+async def connect_environment_model(session: AsyncSession, workspace_id: str, settings: Settings) -> None:
+    """The model connection that OPENAI_API_KEY describes, for one workspace."""
+    await llm.ensure_environment_connection(session, workspace_id, settings)
+
+
+async def _open_runner(
+    db: Database, searcher: Searcher, embedder: Embedder, egress: Egress, stack: AsyncExitStack
+) -> Runner:
+    from agentflow.agents.runner import Runner
+    from agentflow.llm.factory import ModelFactory
+    from agentflow.llm.offline import OfflineChatModel
+
+    models = ModelFactory(egress.resolve, db.settings.turn)
+    stack.push_async_callback(models.close)
+    runner = Runner(
+        db,
+        searcher,
+        embedder,
+        models=models,
+        offline=OfflineChatModel(embedder=embedder),
+        mailer=open_mailer(db.settings),
+    )
+    stack.push_async_callback(runner.close)
+    return runner
+
+
+def _desk(db: Database, replier: Runner, sender: Sender, rates: Rates) -> Desk:
+    from agentflow.turn import Desk
+
+    return Desk(db, replier, sender, rates)
+
+
+async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitStack) -> None:
+    """Register what jobs do and what is swept, then start to work."""
+    from agentflow import turn
+
+    jobs.register("turn", partial(turn.answer, app.desk), queue="turns")
+    jobs.register("send", sender.send, queue="sends")
+    jobs.register("ingest", app.ingest, queue="ingest")
+
+    async def sweep_sources() -> None:
+        async with app.db.transaction() as session:
+            await knowledge.sweep(session, app.settings.ingest)
+
+    async def purge() -> None:
+        await knowledge.purge(app.db, app.files)
+
+    jobs.every("sources", float(app.settings.ingest.lease_seconds) / 2, sweep_sources)
+    jobs.every("bin", HOUR, purge)
+    jobs.every("idempotency", HOUR, partial(idempotency.forget_old, app.db))
+    jobs.every("rates", HOUR, app.rates.forget)
+    await jobs.launch()
+    stack.push_async_callback(jobs.close)
