@@ -48,6 +48,11 @@ class HandoffPolicy:
         """No model could answer: people take over where they would for a missing answer."""
         return self._request(NoAnswer, "model_unavailable")
 
+    def for_daily_cap(self) -> HandoffRequest:
+        """The site has used up its answers of today: the default team reads on."""
+        team = self.teams[None]
+        return HandoffRequest(team_id=team.id, team=team.name, reason="daily_cap")
+
     def _request(self, kind: type[CustomerAsks | NoAnswer], reason: HandoffReason) -> HandoffRequest | None:
         for rule in self.rules:
             if isinstance(rule, kind):

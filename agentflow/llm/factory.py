@@ -63,7 +63,8 @@ class ModelFactory:
                 await client.aclose()
         self._kept.move_to_end(key)
         model, _ = self._kept[key]
-        return Candidate(f"{connection.model} ({connection.name})", model, connection.id)
+        name = f"{connection.model} ({connection.name})"
+        return Candidate(name, model, f"{connection.id} {connection.updated_at}", connection.id)
 
     async def close(self) -> None:
         """Close every HTTP client."""

@@ -6,12 +6,12 @@ The runner tries candidates in order; each failure has a reason that goes into t
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import openai
-from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable
 
@@ -49,17 +49,21 @@ class Candidate:
     """One model to try. `connection_id` is None for the offline model, which needs no network."""
 
     name: str
-    model: ChatRunnable
+    model: BaseChatModel
+    key: str  # changes when the model behind it does
     connection_id: str | None = None
 
 
 async def stream_model(
-    candidate: Candidate, messages: Sequence[BaseMessage]
-) -> AsyncIterator[AIMessageChunk]:
-    """The model's answer, piece by piece. Raises ModelFailed, and nothing else but cancellation."""
+    candidate: Candidate, bound: ChatRunnable, messages: Sequence[BaseMessage]
+) -> AsyncGenerator[AIMessageChunk, None]:
+    """The answer of a candidate, whose model is `bound` to its tools, piece by piece.
+
+    Raises ModelFailed, and nothing else but cancellation.
+    """
     whole: AIMessageChunk | None = None
     try:
-        async for chunk in candidate.model.astream(list(messages)):
+        async for chunk in bound.astream(list(messages)):
             if not isinstance(chunk, AIMessageChunk):
                 raise ModelFailed(
                     FailureReason.BAD_ANSWER, f"a {type(chunk).__name__} came instead of a chunk"

@@ -1,0 +1,401 @@
+"""One reply: guardrails and rules first, then the model's loop, then what it comes down to.
+
+Never silence and never a crash: whatever breaks inside ends in a stock text or a handoff, and in the trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from langchain_core.language_models import BaseChatModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agentflow.agents import service
+from agentflow.agents.citations import CitationChecker, classify
+from agentflow.agents.guardrails import Guardrails, OrdinaryQuestions
+from agentflow.agents.handoff import HandoffPolicy, TeamName
+from agentflow.agents.language import detect
+from agentflow.agents.loop import AgentLoop, NoModelLeft, Turn
+from agentflow.agents.prompt import SENTENCE_LIMITS, system_prompt
+from agentflow.agents.replies import Action, CheckedSentence, HandoffRequest, Outcome, TurnRequest
+from agentflow.agents.schemas import AgentRead
+from agentflow.agents.smalltalk import is_greeting
+from agentflow.agents.speech import Interrupted, OnSentence, Speech
+from agentflow.agents.stock import own_words
+from agentflow.agents.tools import HAND_OFF
+from agentflow.kit.db import Database, refuse_inside_transaction
+from agentflow.kit.errors import NotFound
+from agentflow.kit.telemetry import span
+from agentflow.kit.tools import Tool, ToolContext
+from agentflow.llm import service as llm
+from agentflow.llm.factory import ModelFactory
+from agentflow.llm.failover import Candidate, FailureReason, ModelFailed
+from crm.teams import service as teams
+from crm.teams.texts import Overrides, text
+from knowledge.embedding import Embedder
+from knowledge.search import Searcher
+from knowledge.tools import search_knowledge
+
+log = logging.getLogger(__name__)
+
+KEPT_AGENTS = 64
+# Of the time to the first sentence; what is left serves to say the stock text.
+SPEAKING_SHARE = 0.95
+TONES_WITH_TEXTS = frozenset(
+    {"friendly", "informal"}
+)  # offline; plain sentences are professional as they are
+
+
+class Alert(Protocol):
+    """Tells the workspace's admins that something needs them."""
+
+    async def __call__(self, workspace_id: str, subject: str, body: str) -> None:
+        """Send it; may take seconds and may raise."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one agent version needs, built once."""
+
+    guardrails: Guardrails
+    loop: AgentLoop
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What one turn reads from the database."""
+
+    agent: AgentRead
+    policy: HandoffPolicy
+    overrides: Overrides
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """What the turn comes down to."""
+
+    action: Action
+    handoff: HandoffRequest | None = None
+    guardrail: str | None = None
+
+
+@dataclass
+class _Draft:
+    """One answer from the first moment on; `loaded` and `turn` follow when the database was read."""
+
+    request: TurnRequest
+    speech: Speech
+    language: str
+    started: float  # the event loop's clock, seconds
+    loaded: _Loaded | None = None
+    turn: Turn | None = None
+    limit: asyncio.Timeout | None = None
+    trace: dict[str, object] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def words(self, key: str, **values: object) -> str:
+        """A text of the catalogue in the language of the answer."""
+        return text(key, self.language, self.loaded.overrides if self.loaded else None, **values)
+
+
+class Runner:
+    """Writes answers. Keeps nothing of a conversation, only what is built once per agent version."""
+
+    def __init__(
+        self,
+        db: Database,
+        searcher: Searcher,
+        embedder: Embedder,
+        *,
+        models: ModelFactory,
+        offline: BaseChatModel,
+        alert: Alert,
+    ) -> None:
+        self._db = db
+        self._searcher = searcher
+        self._embedder = embedder
+        self._models = models
+        self._offline = Candidate("offline", offline, "offline")
+        self._alert = alert
+        self._settings = db.settings.turn
+        self._checker = CitationChecker(embedder)
+        self._ordinary: OrdinaryQuestions | None = None
+        self._plans: OrderedDict[tuple[str, int], _Plan] = OrderedDict()
+        self._alerts: set[asyncio.Task[None]] = set()
+
+    async def reply(self, request: TurnRequest, on_sentence: OnSentence) -> Outcome:
+        """Answer a question; each checked sentence goes to `on_sentence` at once, numbered from 1.
+
+        Raises only what `on_sentence` raises; that ends the answer.
+        """
+        refuse_inside_transaction("an answer")
+        draft = self._draft(request, on_sentence)
+        try:
+            ending = await self._ending(draft)
+        except Interrupted as stopped:
+            raise stopped.cause from None
+        return self._outcome(draft, ending)
+
+    async def over_the_cap(self, request: TurnRequest) -> Outcome:
+        """What is said when the site has used up its answers of today: people take over."""
+        draft = self._draft(request, _say_nothing)
+        draft.loaded = await self._load(request)
+        draft.language = self._language(draft.loaded.agent, request)
+        await draft.speech.say(CheckedSentence(draft.words("daily_cap"), kind="stock"))
+        return self._outcome(draft, _Ending("handoff", draft.loaded.policy.for_daily_cap()))
+
+    async def close(self) -> None:
+        """Wait for alerts that are on their way and close the models' connections."""
+        await asyncio.gather(*self._alerts, return_exceptions=True)
+        await self._models.close()
+
+    def _draft(self, request: TurnRequest, on_sentence: OnSentence) -> _Draft:
+        started = asyncio.get_running_loop().time()
+        speech = Speech(on_sentence)
+        draft = _Draft(request, speech, detect(request.question, request.locale[:2]), started)
+        speech.check = lambda sentence: self._check(draft, sentence)
+        speech.on_first = lambda: self._first_said(draft)
+        return draft
+
+    def _first_said(self, draft: _Draft) -> None:
+        """From now on the whole answer counts, not the wait for its first sentence."""
+        draft.timings["first_sentence"] = self._elapsed(draft)
+        end = draft.started + self._settings.total_seconds
+        for limit in (draft.limit, draft.turn.limit if draft.turn else None):
+            if limit is not None and not limit.expired():
+                limit.reschedule(end)
+
+    async def _ending(self, draft: _Draft) -> _Ending:
+        due = draft.started + SPEAKING_SHARE * self._settings.first_sentence_seconds
+        try:
+            async with asyncio.timeout_at(due) as draft.limit:
+                return await self._answer(draft)
+        except Interrupted:
+            raise
+        except Exception as error:
+            if not isinstance(error, TimeoutError | NoModelLeft):
+                log.exception("an answer failed")
+            draft.trace["error"] = f"{type(error).__name__}: {error}"[:300]
+            draft.limit = None
+        return await self._rescue(draft)
+
+    async def _answer(self, draft: _Draft) -> _Ending:
+        """Guardrails, then rules, then the model. Raises NoModelLeft and Interrupted."""
+        request = draft.request
+        draft.loaded = loaded = await self._load(request)
+        draft.language = self._language(loaded.agent, request)
+        plan = await self._plan(loaded.agent)
+        if match := await asyncio.to_thread(plan.guardrails.match, request.question):
+            draft.trace["guardrail_score"] = round(match.score, 3)
+            await draft.speech.say(CheckedSentence(match.guardrail.reply, kind="stock"))
+            return _Ending("refuse", guardrail=match.guardrail.name)
+        if handoff := loaded.policy.for_failed_turns(request.failed_turns):
+            return await self._hand_off(draft, handoff)
+        draft.speech.limit = SENTENCE_LIMITS[loaded.agent.answer_length]
+        draft.turn = turn = self._turn(draft, loaded)
+        await plan.loop.run(turn)
+        return await self._conclude(draft, loaded, turn)
+
+    async def _conclude(self, draft: _Draft, loaded: _Loaded, turn: Turn) -> _Ending:
+        speech = draft.speech
+        if turn.human and (handoff := loaded.policy.for_customer()):
+            return await self._hand_off(draft, handoff)
+        if speech.facts:
+            if turn.model == self._offline.name:
+                await self._say_tone(draft, loaded.agent, "closer")
+            return _Ending("reply")
+        if speech.asked:
+            return _Ending("reply" if is_greeting(draft.request.question) else "ask")
+        if speech.held and not speech.dropped:
+            await speech.greet()
+            return _Ending("reply")
+        return await self._no_answer(draft, loaded)
+
+    async def _no_answer(self, draft: _Draft, loaded: _Loaded) -> _Ending:
+        """Nothing was left to say: this turn has failed, and counts for the rule on failed turns."""
+        handoff = loaded.policy.for_no_answer() or loaded.policy.for_failed_turns(
+            draft.request.failed_turns + 1
+        )
+        if handoff is not None:
+            return await self._hand_off(draft, handoff)
+        await draft.speech.say(CheckedSentence(draft.words("no_answer"), kind="stock"))
+        return _Ending("refuse")
+
+    async def _rescue(self, draft: _Draft) -> _Ending:
+        """No model answered, or something broke: what was said stands, else people or an apology."""
+        if draft.speech.facts:
+            return _Ending("reply")
+        if draft.loaded and (handoff := draft.loaded.policy.for_model_trouble()):
+            return await self._hand_off(draft, handoff)
+        await draft.speech.say(CheckedSentence(draft.words("model_trouble"), kind="stock"))
+        return _Ending("refuse")
+
+    async def _hand_off(self, draft: _Draft, handoff: HandoffRequest) -> _Ending:
+        said = draft.words("handoff_done", team=handoff.team)
+        await draft.speech.say(CheckedSentence(said, kind="stock"))
+        return _Ending("handoff", handoff)
+
+    async def _say_tone(self, draft: _Draft, agent: AgentRead, place: str) -> None:
+        if (sentence := self._tone(draft, agent, place)) is not None:
+            await draft.speech.say(sentence)
+
+    def _tone(self, draft: _Draft, agent: AgentRead, place: str) -> CheckedSentence | None:
+        """What sets the tone of an answer that is quoted, not written: a text before or after it."""
+        tone = agent.tone.lower()
+        if tone not in TONES_WITH_TEXTS:
+            return None
+        return CheckedSentence(draft.words(f"tone_{tone}_{place}"), kind="stock")
+
+    def _turn(self, draft: _Draft, loaded: _Loaded) -> Turn:
+        request, agent = draft.request, loaded.agent
+        prompt = system_prompt(agent, language=draft.language, can_hand_off=loaded.policy.offers_human)
+        return Turn(
+            request=request,
+            prompt=prompt,
+            context=ToolContext(
+                db=self._db,
+                workspace_id=request.workspace_id,
+                conversation_id=request.conversation_id,
+                contact_id=request.contact_id,
+                principal=agent.id,
+            ),
+            candidates=list(loaded.candidates),
+            opener=self._tone(draft, agent, "opener"),
+            speech=draft.speech,
+            started=draft.started,
+        )
+
+    async def _check(self, draft: _Draft, sentence: str) -> CheckedSentence | None:
+        """The sentence with its citation or as one that needs none; None when nothing supports it."""
+        turn, loaded = draft.turn, draft.loaded
+        if turn is None or loaded is None:
+            return None
+        kind = classify(sentence, own_words(loaded.overrides))
+        if kind != "fact":
+            return CheckedSentence(sentence, kind=kind)
+        if not turn.searches:  # the model answered without looking anything up
+            base, question = loaded.agent.knowledge_base_id, draft.request.question
+            turn.searches.append(await self._searcher.search(draft.request.workspace_id, base, question))
+        begun = asyncio.get_running_loop().time()
+        with span("check"):
+            citations = await asyncio.to_thread(self._checker.cite, sentence, turn.passages)
+        spent = (asyncio.get_running_loop().time() - begun) * 1000
+        draft.timings["check"] = draft.timings.get("check", 0.0) + spent
+        return CheckedSentence(sentence, citations) if citations else None
+
+    async def _load(self, request: TurnRequest) -> _Loaded:
+        workspace_id = request.workspace_id
+        async with self._db.read() as session:
+            agent = service.read_agent(await service.get_agent(session, workspace_id, request.agent_id))
+            workspace = await teams.get_workspace(session, workspace_id)
+            named = {None, *(rule.team for rule in agent.handoff_rules)}
+            found = {team: await _team(session, workspace_id, team) for team in named}
+            connections = await llm.usable_connections(session, workspace_id)
+        candidates = [await self._models.candidate(connection) for connection in connections]
+        return _Loaded(
+            agent=agent,
+            policy=HandoffPolicy(agent.handoff_rules, found),
+            overrides=json.loads(workspace.text_overrides),
+            candidates=(*candidates, self._offline),
+        )
+
+    async def _plan(self, agent: AgentRead) -> _Plan:
+        key = (agent.id, agent.version)
+        if key not in self._plans:
+            guardrails = await asyncio.to_thread(self._guardrails, agent)
+            self._plans[key] = _Plan(guardrails, self._loop(agent))
+            while len(self._plans) > KEPT_AGENTS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
+        return self._plans[key]
+
+    def _guardrails(self, agent: AgentRead) -> Guardrails:
+        if self._ordinary is None:
+            self._ordinary = OrdinaryQuestions(self._embedder)
+        return Guardrails(agent.guardrails, self._embedder, self._ordinary)
+
+    def _loop(self, agent: AgentRead) -> AgentLoop:
+        tools: list[Tool] = [search_knowledge(self._searcher, agent.knowledge_base_id)]
+        if HandoffPolicy(agent.handoff_rules, {}).offers_human:
+            tools.append(HAND_OFF)
+        return AgentLoop(tools, self._offline.model, self._settings, self._note_failure)
+
+    def _language(self, agent: AgentRead, request: TurnRequest) -> str:
+        if agent.language != "customer":
+            return agent.language
+        earlier = " ".join(line.text for line in request.history if line.author == "contact")
+        return detect(request.question, detect(earlier, request.locale[:2]))
+
+    async def _note_failure(self, turn: Turn, candidate: Candidate, failure: ModelFailed) -> None:
+        """A refused key stays refused: leave the connection alone for a while and tell the admins."""
+        if failure.reason is not FailureReason.KEY_REFUSED or candidate.connection_id is None:
+            return
+        workspace_id = turn.request.workspace_id
+        try:
+            async with self._db.transaction() as session:
+                opened = await llm.open_circuit(
+                    session, workspace_id, candidate.connection_id, alert=failure.detail
+                )
+        except Exception:
+            log.exception("the circuit of %s could not be opened", candidate.connection_id)
+            return
+        if opened:
+            task = asyncio.create_task(self._send_alert(workspace_id, candidate.name, failure.detail))
+            self._alerts.add(task)
+            task.add_done_callback(self._alerts.discard)
+
+    async def _send_alert(self, workspace_id: str, name: str, detail: str) -> None:
+        body = (
+            f"{name}: {detail}\n"
+            f"It is left alone for {llm.CIRCUIT_MINUTES} minutes; answers come from the next model."
+        )
+        try:
+            await self._alert(workspace_id, f"Model connection refused: {name}", body)
+        except Exception:
+            log.exception("an alert could not be sent")
+
+    def _elapsed(self, draft: _Draft) -> float:
+        """Milliseconds since the answer was begun."""
+        return round((asyncio.get_running_loop().time() - draft.started) * 1000, 1)
+
+    def _outcome(self, draft: _Draft, ending: _Ending) -> Outcome:
+        turn, speech = draft.turn, draft.speech
+        trace: dict[str, object] = {**draft.trace, "dropped": speech.dropped}
+        timings = {name: round(spent, 1) for name, spent in draft.timings.items()}
+        if turn is not None:
+            trace |= {"models_failed": turn.failures, "model_calls": turn.calls}
+            for result in turn.searches:
+                for name, spent in result.timings_ms.items():
+                    timings[f"search_{name}"] = round(timings.get(f"search_{name}", 0.0) + spent, 1)
+        return Outcome(
+            action=ending.action,
+            sentences=tuple(speech.said),
+            language=draft.language,
+            handoff=ending.handoff,
+            guardrail=ending.guardrail,
+            passages=turn.passages if turn else (),
+            tool_calls=tuple(turn.tool_calls) if turn else (),
+            model=turn.model if turn else "",
+            trace=trace,
+            timings_ms={**timings, "total": self._elapsed(draft)},
+        )
+
+
+async def _team(session: AsyncSession, workspace_id: str, team_id: str | None) -> TeamName:
+    """The team of a rule; the default one where it was deleted since."""
+    try:
+        team = await teams.get_team(session, workspace_id, team_id)
+    except NotFound:
+        team = await teams.get_team(session, workspace_id, None)
+    return TeamName(team.id, team.name)
+
+
+async def _say_nothing(_number: int, _sentence: CheckedSentence) -> None:
+    """For an outcome that is not streamed."""
