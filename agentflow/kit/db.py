@@ -163,6 +163,7 @@ class Database:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.jobs: object | None = None
+        self.after_commit: list[Callable[[AsyncSession], None]] = []  # each is called with what was committed
         self.engine = _make_engine(settings, cipher or load_cipher(settings))
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -179,6 +180,8 @@ class Database:
             for last_word in session.info["before_commit"]:
                 await last_word(session)
             await session.commit()
+            for hear in self.after_commit:
+                hear(session)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

@@ -7,7 +7,7 @@ it until the commit is done: a lower cursor is therefore always visible before a
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,6 +76,7 @@ def publish(
 
 async def _write_published(session: AsyncSession) -> None:
     waiting: list[_Published] = session.info.pop("published", [])
+    session.info["news_in"] = {event.workspace_id for event in waiting}
     await session.flush()  # everything else first: the counter's lock is held for the shortest time
     for workspace_id in sorted({event.workspace_id for event in waiting}):
         batch = [event for event in waiting if event.workspace_id == workspace_id]
@@ -113,11 +114,11 @@ async def read_events(
     workspace_id: str,
     *,
     after: int,
-    stream: str | None = None,
+    stream: str | Collection[str] | None = None,
     kinds: Sequence[str] | None = None,
     limit: int = 200,
 ) -> list[Event]:
-    """Events with a cursor above `after`, oldest first; of one stream and of some kinds if given."""
+    """Events with a cursor above `after`, oldest first; of one or several streams and kinds if given."""
     query = (
         select(EventRow)
         .where(EventRow.workspace_id == workspace_id, EventRow.cursor > after)
@@ -125,7 +126,7 @@ async def read_events(
         .limit(limit)
     )
     if stream is not None:
-        query = query.where(EventRow.stream == stream)
+        query = query.where(EventRow.stream.in_([stream] if isinstance(stream, str) else list(stream)))
     if kinds is not None:
         query = query.where(EventRow.kind.in_(kinds))
     rows = (await session.execute(query)).scalars()
@@ -138,6 +139,14 @@ async def last_cursor(session: AsyncSession, workspace_id: str) -> int:
     return (await session.execute(query)).scalar_one_or_none() or 0
 
 
+async def last_cursors(session: AsyncSession, workspace_ids: Collection[str]) -> dict[str, int]:
+    """The highest cursor of each of these workspaces that has one."""
+    query = select(EventCursor.workspace_id, EventCursor.last).where(
+        EventCursor.workspace_id.in_(list(workspace_ids))
+    )
+    return {row.workspace_id: row.last for row in await session.execute(query)}
+
+
 async def prune_events(session: AsyncSession, workspace_id: str, *, stream: str, kind: str) -> None:
     """Delete the events of one kind in a stream (sentences of an answer that is now final)."""
     await session.execute(
@@ -147,14 +156,3 @@ async def prune_events(session: AsyncSession, workspace_id: str, *, stream: str,
             EventRow.kind == kind,
         )
     )
-
-
-__all__ = [
-    "Event",
-    "EventCursor",
-    "EventRow",
-    "last_cursor",
-    "prune_events",
-    "publish",
-    "read_events",
-]
