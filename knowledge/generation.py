@@ -52,10 +52,10 @@ class Content:
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """What ranking needs beside the vector index. `calibration` is None when there is nothing to search."""
+    """What ranking and refusing need beside the vector index."""
 
     corpus: Corpus
-    calibration: Calibration | None
+    calibration: Calibration
 
 
 def check_embedding(fingerprint: str | None, name: str | None, embedder: Embedder) -> None:
@@ -111,8 +111,6 @@ def build(content: Content, embedder: Embedder) -> Built:
         sentence_offsets=content.offsets,
         sentence_vectors=content.sentence_vectors,
     )
-    if not content.chunks:
-        return Built(corpus, None)
 
     def probe(question: str) -> Evidence:
         vector = embedder.embed_query(question)
@@ -120,7 +118,8 @@ def build(content: Content, embedder: Embedder) -> Built:
         return rank(corpus, query, best_only(content.vectors @ vector)).evidence
 
     headings = sorted({chunk.heading for chunk in content.chunks if chunk.heading})
-    return Built(corpus, calibrate(probe, headings, sentences))
+    calibration = calibrate(probe, chunks=len(content.chunks), headings=headings, sentences=sentences)
+    return Built(corpus, calibration)
 
 
 def best_only(dense: FloatVector) -> FloatVector:
@@ -135,14 +134,13 @@ def best_only(dense: FloatVector) -> FloatVector:
 
 async def keep_generation(session: AsyncSession, base: KnowledgeBase, built: Built) -> None:
     """Store what was built for the generation `base` has now; if another worker did so first, its stays."""
-    calibration = built.calibration.to_json() if built.calibration else None
     values: dict[str, object] = {
         "workspace_id": base.workspace_id,
         "knowledge_base_id": base.id,
         "generation": base.generation,
         "chunk_lexical": built.corpus.chunks.to_bytes(),
         "sentence_lexical": built.corpus.sentences.to_bytes(),
-        "calibration": json.dumps(calibration),
+        "calibration": json.dumps(built.calibration.to_json()),
         "created_at": now(session),
     }
     await repository.add_generation(session, values)
@@ -151,11 +149,10 @@ async def keep_generation(session: AsyncSession, base: KnowledgeBase, built: Bui
 
 def restore(content: Content, stored: KnowledgeGeneration) -> Built:
     """Read back what `keep_generation` stored for the same content."""
-    calibration = json.loads(stored.calibration)
     corpus = Corpus(
         chunks=LexicalIndex.from_bytes(stored.chunk_lexical),
         sentences=LexicalIndex.from_bytes(stored.sentence_lexical),
         sentence_offsets=content.offsets,
         sentence_vectors=content.sentence_vectors,
     )
-    return Built(corpus, Calibration.from_json(calibration) if calibration else None)
+    return Built(corpus, Calibration.from_json(json.loads(stored.calibration)))

@@ -69,9 +69,7 @@ class Searcher:
         ranked = time.perf_counter()
         return SearchResult(
             passages=_passages(opened, sources, ranking) if ranking else (),
-            known=bool(
-                ranking and opened.built.calibration and opened.built.calibration.known(ranking.evidence)
-            ),
+            known=ranking is not None and opened.built.calibration.known(ranking.evidence),
             query_vector=question.vector,
             timings_ms={"embed": 1000 * (prepared - started), "rank": 1000 * (ranked - prepared)},
         )
