@@ -1,4 +1,4 @@
-"""Every file of the measuring pack's `documents` through the reader pool, judged against what is expected of it.
+"""Every file of the measuring pack's `documents` read and judged against what is expected of it.
 
 Also measured: seconds and the reading process's peak memory per file. Nothing may crash, hang or grow.
 """

@@ -17,6 +17,7 @@ from knowledge.readers.text import decode_file
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS, _SAMPLE_ROWS = 64 * 1024, 100
 _MAX_FIELD_CHARS = 1_000_000  # a longer one is a quote that was never closed
+_WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,}(?![^\W_])")
 _SPACE_BEFORE_QUOTE = re.compile(r"[,;\t|] +\"")
 _VALUE = re.compile(
     r"[-+(]?\s*(?:[$€£¥]|[A-Z]{3}\b)?\s*[-+]?\d[\d.,'\s]*\s*(?:%|[$€£¥]|[A-Z]{3}\b)?\)?$"
@@ -32,7 +33,7 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
     text = decode_file(path, filename)
     stem = Path(filename).stem
     # The file's name is the only name this table has; one without words says nothing.
-    name = " ".join(re.split(r"[_\s]+", stem)).strip() if re.search(r"[^\W\d_]{3}", stem) else ""
+    name = " ".join(re.split(r"[_\s]+", stem)).strip() if _WORD.search(stem) else ""
     yield from table_pages(_rows(text), None, name, Budget(caps))
 
 
@@ -88,8 +89,9 @@ def _regularity(sample: str, delimiter: str) -> tuple[float, int]:
                 break
     except csv.Error:
         return 0.0, 0
+    total = counts.total()
     counts.pop(1, None)
     if not counts:
         return 0.0, 0
     fields, rows = max(counts.items(), key=lambda item: (item[1], item[0]))
-    return round(rows / max(1, counts.total()), 1), fields
+    return round(rows / total, 1), fields

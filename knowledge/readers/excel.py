@@ -6,6 +6,7 @@ sheet parser underneath does not.
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,15 +15,17 @@ from typing import IO, Protocol, cast
 
 from openpyxl import load_workbook
 from openpyxl.styles.numbers import BUILTIN_FORMATS
+from openpyxl.utils.escape import unescape
 from openpyxl.worksheet._reader import WorkSheetParser
 
 from knowledge.errors import Corrupt, Encrypted, FileTooLarge
 from knowledge.limits import Caps
 from knowledge.readers.base import Page, damage_refused
-from knowledge.readers.cells import shown
+from knowledge.readers.cells import CellValue, shown
 from knowledge.readers.decoding import sniff
 from knowledge.readers.tables import Budget, Cell, RawRow, table_pages
 
+_NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MEDIA = ("xl/media/", "xl/embeddings/", "docProps/")  # never unpacked
 
 
@@ -108,10 +111,17 @@ def _rows(book: _Book, sheet: _Sheet) -> Iterator[RawRow]:
                 Cell(cell["column"], text, isinstance(cell["value"], str))
                 for cell in raw
                 if cell["value"] is not None
-                and (text := shown(cell["value"], formats.get(cell["style_id"] or 0, "General")))
+                and (text := _shown(cell["value"], formats.get(cell["style_id"] or 0, "General")))
             ]
             if cells:
                 yield number, cells
+
+
+def _shown(value: CellValue, number_format: str) -> str:
+    text = shown(value, number_format)
+    if "_x" in text:  # Office writes control characters as _x000D_
+        text = " ".join(_NOT_PRINTED.sub(" ", unescape(text)).split())
+    return text
 
 
 def _number_format(book: _Book, number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from knowledge.limits import Caps, check_cells, check_rows, check_text
 from knowledge.readers.base import Page, Row
@@ -11,6 +12,9 @@ from knowledge.readers.base import Page, Row
 _LOOK_AHEAD = 20  # rows in which a header is looked for
 _ROWS_PER_PAGE = 500  # a sheet is handed on in batches, so a large one is never held whole
 _MAX_HEADER_CHARS = 120
+_MAX_LIST_HEADER_CHARS = 40  # a longer line above a list of single cells is its title, not a header
+_MAX_TITLE_CHARS = 160
+_MAX_NOTE_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -71,22 +75,47 @@ def _batches(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, list[Row]]]
 
 def _tables(rows: Iterable[RawRow]) -> Iterator[tuple[str, Row]]:
     """Each data row with its headers and the title above its table."""
-    headers: dict[int, str] | None = None
+    headers: dict[int, str] = {}
     title = ""
+    seen = False
+    notes: list[RawRow] = []  # a few lone lines: the title of what follows, or the end of what went before
     for block in _blocks(rows):
-        window = list(_take(block, _LOOK_AHEAD))
+        window = [*notes, *_take(block, _LOOK_AHEAD)]
+        fresh, notes = window[len(notes) :], []
+        if _is_note(fresh):
+            notes = window
+            continue
         place = _header_place(window)
-        if headers is None or (place is not None and _starts_table(window, place, headers)):
-            titles = window[: place or 0]
-            title = " ".join(cell.text for _, cells in titles for cell in cells)
+        if not seen or (place is not None and _starts_table(window, place, headers)):
+            seen = True
+            above = window[: place or 0]
+            title = _title(above)
             headers = {} if place is None else _headers(window[place][1])
-            body = window if place is None else window[place + 1 :]
-            if place is not None and not body:
-                yield title, Row(window[place][0], tuple(("", text) for text in headers.values()))
-        else:
-            body = window
-        for row in _chain(body, block):
+            window = window if place is None else window[place + 1 :]
+            for row in above:  # a title may hold a fact ("prices include VAT"), so it can be quoted too
+                yield title, _row(row, {})
+        for row in chain(window, block):
             yield title, _row(row, headers)
+    yield from _leftover(notes, title, headers, seen)
+
+
+def _leftover(
+    notes: Sequence[RawRow], title: str, headers: dict[int, str], seen: bool
+) -> Iterator[tuple[str, Row]]:
+    """Lone lines at the end: notes under a table, or all there is (a header alone, a short list)."""
+    if not seen and len(notes) > 1 and _header_place(notes) == 0:
+        headers, notes = _headers(notes[0][1]), notes[1:]
+    for row in notes:
+        yield title, _row(row, headers)
+
+
+def _is_note(rows: Sequence[RawRow]) -> bool:
+    """Whether a block is no table by itself: a single row, or a few lines of one cell."""
+    return len(rows) == 1 or (len(rows) <= _MAX_NOTE_ROWS and all(len(cells) == 1 for _, cells in rows))
+
+
+def _title(rows: Sequence[RawRow]) -> str:
+    return " ".join(cell.text for _, cells in rows for cell in cells)[:_MAX_TITLE_CHARS]
 
 
 def _blocks(rows: Iterable[RawRow]) -> Iterator[Iterator[RawRow]]:
@@ -116,18 +145,25 @@ def _take(rows: Iterator[RawRow], count: int) -> Iterator[RawRow]:
         yield row
 
 
-def _chain(first: Iterable[RawRow], rest: Iterable[RawRow]) -> Iterator[RawRow]:
-    yield from first
-    yield from rest
-
-
 def _header_place(window: Sequence[RawRow]) -> int | None:
-    """The first row about as wide as the table, if it holds words; what stands above it is its title."""
+    """The first row about as wide as the table, if it can be a header; what stands above it is its title."""
     width = max((len(cells) for _, cells in window), default=0)
+    if width == 1 and window and len(window[0][1][0].text) > _MAX_LIST_HEADER_CHARS:
+        return None
     for place, (_, cells) in enumerate(window):
         if len(cells) * 2 >= width and (len(cells) > 1 or width == 1):
-            return place if any(cell.is_label for cell in cells) else None
+            is_header = any(cell.is_label for cell in cells) or _stands_right_of_labels(
+                cells, window[place + 1 :]
+            )
+            return place if is_header else None
     return None
+
+
+def _stands_right_of_labels(cells: Sequence[Cell], below: Sequence[RawRow]) -> bool:
+    """Whether this is a header of years or numbers over a table whose first column holds the names."""
+    first = min(cell.column for cell in cells)
+    named = sum(any(cell.is_label and cell.column < first for cell in row) for _, row in below)
+    return named * 2 > len(below)
 
 
 def _starts_table(window: Sequence[RawRow], place: int, headers: dict[int, str]) -> bool:
@@ -147,6 +183,6 @@ def _headers(cells: Sequence[Cell]) -> dict[int, str]:
 def _row(row: RawRow, headers: dict[int, str]) -> Row:
     """A row with its headers; a lone cell at the left of a wide table is a label or a note, not a value."""
     number, cells = row
-    if len(cells) == 1 and len(headers) > 2 and cells[0].column == min(headers):
+    if len(cells) == 1 and cells[0].is_label and len(headers) > 2 and cells[0].column == min(headers):
         return Row(number, (("", cells[0].text),))
     return Row(number, tuple((headers.get(cell.column, ""), cell.text) for cell in cells))
