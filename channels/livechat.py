@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError
-from agentflow.kit.events import prune_events, publish
+from agentflow.kit.events import publish
 from agentflow.kit.ids import new_id
 from channels import repository, window
 from channels.base import Capabilities, Sink
@@ -241,7 +241,6 @@ class LiveChat:
         if what.kind != "typing":
             return
         async with self._db.transaction() as session:
-            await prune_events(session, what.workspace_id, stream=what.conversation_id, kind="typing")
             publish(
                 session,
                 what.workspace_id,

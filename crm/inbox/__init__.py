@@ -1,1 +1,1 @@
-
+"""Conversations, their messages, and who answers them."""

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agentflow.kit.db import Base, EncryptedText, UtcDateTime
+from crm.inbox.schemas import Author
 
 
 class Conversation(Base):
@@ -29,7 +30,8 @@ class Conversation(Base):
     account_id: Mapped[str] = mapped_column(String(40), ForeignKey("channel_accounts.id"))
     channel: Mapped[str] = mapped_column(String(20))
     contact_ref: Mapped[str] = mapped_column(String(200))
-    locale: Mapped[str | None] = mapped_column(String(16))
+    locale: Mapped[str | None] = mapped_column(String(16))  # of the visitor's page
+    language: Mapped[str | None] = mapped_column(String(16))  # of the last answer
 
     owner_kind: Mapped[str] = mapped_column(String(10))
     agent_id: Mapped[str | None] = mapped_column(String(40))
@@ -38,7 +40,8 @@ class Conversation(Base):
     handoff_reason: Mapped[str | None] = mapped_column(String(40))
     owner_epoch: Mapped[int] = mapped_column(default=0)
     closing_for: Mapped[str | None] = mapped_column(String(40))  # the staff member who is taking over
-    closing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closing_name: Mapped[str | None] = mapped_column(String(200))
+    closing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # after that it counts as done
 
     last_seq: Mapped[int] = mapped_column(default=0)
     last_inbound_seq: Mapped[int] = mapped_column(default=0)
@@ -71,7 +74,7 @@ class Message(Base):
     conversation_id: Mapped[str] = mapped_column(String(40), ForeignKey("conversations.id"))
     account_id: Mapped[str] = mapped_column(String(40), ForeignKey("channel_accounts.id"))
     seq: Mapped[int]
-    author: Mapped[str] = mapped_column(String(10))
+    author: Mapped[Author] = mapped_column(String(10))
     staff_id: Mapped[str | None] = mapped_column(String(40), ForeignKey("staff_members.id"))
     agent_id: Mapped[str | None] = mapped_column(String(40))
     dedupe_key: Mapped[str | None] = mapped_column(String(300))

@@ -1,0 +1,224 @@
+"""Who owns a conversation: the lock everything goes through, takeover, hand-back, and the right to send.
+
+A takeover has three parts. First the conversation is closed to new sentences and claims of the agent, and
+what it has not begun to send is withdrawn. Then it waits for what is being sent. Last it commits the new
+owner and epoch. A takeover that was cut off between its parts is completed by whoever locks the conversation
+next, once its time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agentflow.kit import jobs
+from agentflow.kit.db import Database, now
+from agentflow.kit.ids import new_id
+from channels import outbox
+from channels.models import OutboxRow
+from crm.inbox import events, repository
+from crm.inbox.errors import ConversationNotFound, NoAgent, TakeoverLost
+from crm.inbox.models import Conversation, Message
+from crm.inbox.schemas import Author, MessageStatus, OwnerKind, StaffLike, advance
+from crm.teams import service as teams
+from crm.teams import texts
+
+TAKEOVER_SECONDS = 5.0
+_GRACE = timedelta(seconds=5)
+
+
+async def lock(session: AsyncSession, workspace_id: str, conversation_id: str) -> Conversation:
+    """The conversation, locked until the transaction ends. Raises ConversationNotFound."""
+    conversation = await repository.lock_conversation(session, workspace_id, conversation_id)
+    if conversation is None:
+        raise ConversationNotFound("there is no such conversation")
+    await settle_takeover(session, conversation)
+    return conversation
+
+
+async def settle_takeover(session: AsyncSession, conversation: Conversation) -> None:
+    """Complete a takeover whose process has died; the conversation is locked."""
+    if conversation.closing_until is not None and conversation.closing_until < now(session):
+        await _complete(session, conversation)
+
+
+async def take_over(
+    db: Database,
+    who: StaffLike,
+    conversation_id: str,
+    *,
+    wait_seconds: float = TAKEOVER_SECONDS,
+    poll_seconds: float = 0.02,
+) -> Conversation:
+    """Give the conversation to a staff member; from the commit on the agent says nothing more.
+
+    Waits up to `wait_seconds` for a send that has begun; then nobody knows whether it arrived (`unknown`).
+    Raises ConversationNotFound, TakeoverLost.
+    """
+    async with db.transaction() as session:
+        conversation = await lock(session, who.workspace_id, conversation_id)
+        if _is_owner(conversation, who):
+            return conversation
+        conversation.closing_for, conversation.closing_name = who.id, who.name
+        conversation.closing_until = now(session) + timedelta(seconds=wait_seconds) + _GRACE
+        await _withdraw_unsent(session, conversation)
+    until = time.monotonic() + wait_seconds
+    while time.monotonic() < until:
+        async with db.read() as session:
+            if not await outbox.is_sending(session, conversation_id, actor="bot"):
+                break
+        await asyncio.sleep(poll_seconds)
+    async with db.transaction() as session:
+        conversation = await lock(session, who.workspace_id, conversation_id)
+        if _is_owner(conversation, who):
+            return conversation
+        if conversation.closing_for != who.id:
+            raise TakeoverLost("another staff member took the conversation over at the same moment")
+        await _complete(session, conversation)
+    return conversation
+
+
+def _is_owner(conversation: Conversation, who: StaffLike) -> bool:
+    return conversation.owner_kind == OwnerKind.STAFF and conversation.staff_id == who.id
+
+
+async def _complete(session: AsyncSession, conversation: Conversation) -> None:
+    await _withdraw_unsent(session, conversation)
+    await outbox.give_up_sending(session, conversation.id, actor="bot")
+    if conversation.answer_id is not None:
+        events.publish_status(session, conversation, conversation.answer_id, MessageStatus.FAILED)
+    name = conversation.closing_name or ""
+    change_owner(conversation, OwnerKind.STAFF, staff_id=conversation.closing_for)
+    await events.prune_passing(session, conversation)
+    await _tell(session, conversation, "staff_took_over", name=name)
+
+
+def change_owner(
+    conversation: Conversation,
+    owner: OwnerKind,
+    *,
+    staff_id: str | None = None,
+    team_id: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Set the owner; whatever was begun for the old one is void from here on."""
+    conversation.owner_kind = owner
+    conversation.staff_id, conversation.team_id, conversation.handoff_reason = staff_id, team_id, reason
+    conversation.owner_epoch += 1
+    conversation.closing_for = conversation.closing_name = conversation.closing_until = None
+    conversation.answer_id, conversation.attempt = None, 0
+    conversation.failed_turns = 0
+
+
+async def _withdraw_unsent(session: AsyncSession, conversation: Conversation) -> None:
+    for message_id in await outbox.cancel_pending(session, conversation.id, actor="bot"):
+        await _withdraw(session, conversation, message_id)
+
+
+async def _withdraw(session: AsyncSession, conversation: Conversation, message_id: str) -> None:
+    """The answer never left: what it answered is open again."""
+    message = await repository.lock_message(session, conversation.workspace_id, message_id)
+    if message is None:
+        return
+    message.status, message.answers_seq = MessageStatus.FAILED, None
+    events.publish_status(session, conversation, message_id, MessageStatus.FAILED)
+    await session.flush()
+    conversation.answered_seq = await repository.highest_answered(
+        session, conversation.workspace_id, conversation.id
+    )
+
+
+async def _tell(session: AsyncSession, conversation: Conversation, key: str, **values: str) -> None:
+    workspace = await teams.get_workspace(session, conversation.workspace_id)
+    language = conversation.language or conversation.locale or workspace.locale
+    text = texts.text(key, language, json.loads(workspace.text_overrides), **values)
+    message = append(session, conversation, author="system", text=text, status=MessageStatus.SENT)
+    events.publish_message(session, message)
+
+
+def append(
+    session: AsyncSession,
+    conversation: Conversation,
+    *,
+    author: Author,
+    text: str,
+    status: MessageStatus,
+    message_id: str | None = None,
+) -> Message:
+    """Add the next message to a locked conversation."""
+    conversation.last_seq += 1
+    conversation.last_message_at = now(session)
+    message = Message(
+        id=message_id or new_id("msg"),
+        workspace_id=conversation.workspace_id,
+        conversation_id=conversation.id,
+        account_id=conversation.account_id,
+        seq=conversation.last_seq,
+        author=author,
+        text=text,
+        status=status,
+        created_at=conversation.last_message_at,
+    )
+    session.add(message)
+    return message
+
+
+async def hand_back(session: AsyncSession, who: StaffLike, conversation_id: str) -> Conversation:
+    """Return the conversation to its agent, who also answers what is still open.
+
+    Raises ConversationNotFound, NoAgent.
+    """
+    conversation = await lock(session, who.workspace_id, conversation_id)
+    if conversation.owner_kind == OwnerKind.AGENT and conversation.closing_for is None:
+        return conversation
+    route = await repository.find_route(session, who.workspace_id, conversation.account_id)
+    agent_id = conversation.agent_id or (route.agent_id if route else None)
+    if agent_id is None:
+        raise NoAgent("no agent answers this channel account; give it a route first")
+    await _withdraw_unsent(session, conversation)
+    conversation.agent_id = agent_id
+    change_owner(conversation, OwnerKind.AGENT)
+    if conversation.answered_seq < conversation.last_inbound_seq:
+        await jobs.enqueue(
+            session,
+            "turn",
+            conversation.id,
+            conversation.last_inbound_seq,
+            job_id=f"turn:{conversation.id}:{conversation.owner_epoch}",
+            partition=conversation.id,
+        )
+    return conversation
+
+
+async def may_send(session: AsyncSession, row: OutboxRow) -> bool:
+    """Whether a row may go out now; the predicate of the outbox. Locks the conversation.
+
+    The agent's rows need the epoch they were written in and no takeover under way; those of staff always go.
+    """
+    conversation = await repository.lock_conversation_by_job(session, row.conversation_id)
+    if conversation is None:
+        return False
+    await settle_takeover(session, conversation)
+    if row.actor != "bot":
+        return True
+    return conversation.owner_epoch == row.owner_epoch and conversation.closing_for is None
+
+
+async def note_end(session: AsyncSession, row: OutboxRow) -> None:
+    """Carry the end of a row over to its message; `unknown` says nothing about it."""
+    reported = {
+        "sent": MessageStatus.SENT,
+        "failed": MessageStatus.FAILED,
+        "cancelled": MessageStatus.FAILED,
+    }.get(row.state)
+    message = await repository.lock_message(session, row.workspace_id, row.message_id)
+    if message is None or reported is None:
+        return
+    before = MessageStatus(message.status)
+    message.status = advance(before, reported)
+    if reported is MessageStatus.FAILED and message.status != before:
+        events.publish_status_of(session, message)

@@ -1,0 +1,155 @@
+"""What comes in: contact, conversation, message, event and job, once per provider id, in one transaction."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agentflow.kit import jobs
+from agentflow.kit.db import now
+from agentflow.kit.ids import new_id
+from agentflow.kit.settings import TurnSettings
+from channels.messages import EventKind, InboundEvent
+from channels.models import ChannelAccount
+from crm.contacts import service as contacts
+from crm.inbox import events, repository
+from crm.inbox.errors import ConversationNotFound, MessageNotFound
+from crm.inbox.models import Conversation
+from crm.inbox.ownership import append, settle_takeover
+from crm.inbox.schemas import MessageStatus, OwnerKind, Recorded, advance
+
+
+async def open_conversation(
+    session: AsyncSession, account: ChannelAccount, contact_ref: str, *, locale: str | None = None
+) -> Conversation:
+    """The conversation with whom the account calls `contact_ref`, locked; a new one on first sight.
+
+    The account's route decides who owns a new one: its agent, or nobody.
+    """
+    workspace_id = account.workspace_id
+    contact_id = await contacts.open_contact(
+        session, workspace_id, channel=account.channel, account_id=account.id, ref=contact_ref, locale=locale
+    )
+    found = await repository.lock_conversation_of_contact(
+        session, workspace_id, account_id=account.id, contact_id=contact_id
+    )
+    if found is None:
+        route = await repository.find_route(session, workspace_id, account.id)
+        values = {
+            "id": new_id("cnv"),
+            "workspace_id": workspace_id,
+            "contact_id": contact_id,
+            "account_id": account.id,
+            "channel": account.channel,
+            "contact_ref": contact_ref,
+            "locale": locale,
+            "owner_kind": OwnerKind.AGENT if route else OwnerKind.NOBODY,
+            "agent_id": route.agent_id if route else None,
+            "created_at": now(session),
+            "last_message_at": now(session),
+        }
+        await repository.add_conversation(session, values)
+        found = await repository.lock_conversation_of_contact(
+            session, workspace_id, account_id=account.id, contact_id=contact_id
+        )
+    if found is None:
+        raise ConversationNotFound("the conversation is gone")
+    await settle_takeover(session, found)
+    return found
+
+
+async def record(
+    session: AsyncSession, account: ChannelAccount, event: InboundEvent, timing: TurnSettings | None = None
+) -> Recorded:
+    """Store an inbound message and have it answered; one already stored changes nothing.
+
+    The job starts at once, unless another message came less than `burst_seconds` ago: then it waits
+    `debounce_seconds` for more of the burst, and the last message's job answers all of it.
+    """
+    timing = timing or TurnSettings()
+    conversation = await open_conversation(session, account, event.contact_ref)
+    known = await repository.find_message_by_dedupe_key(
+        session, account.workspace_id, account.id, event.dedupe_key
+    )
+    if known is not None:
+        return Recorded(known.conversation_id, known.id, known.seq, duplicate=True)
+    burst = timedelta(seconds=timing.burst_seconds)
+    last, at = conversation.last_inbound_at, now(session)
+    delay = timing.debounce_seconds if last is not None and at - last < burst else 0
+    message = append(session, conversation, author="contact", text=event.text, status=MessageStatus.SENT)
+    message.dedupe_key = event.dedupe_key
+    conversation.last_inbound_seq, conversation.last_inbound_at = message.seq, at
+    events.publish_message(session, message, event.client_ref)
+    await session.flush()
+    if conversation.owner_kind == OwnerKind.AGENT:
+        await jobs.enqueue(
+            session,
+            "turn",
+            conversation.id,
+            message.seq,
+            job_id=f"turn:{message.id}",
+            partition=conversation.id,
+            delay_seconds=delay,
+        )
+    return Recorded(conversation.id, message.id, message.seq, duplicate=False)
+
+
+async def receive(
+    session: AsyncSession, account: ChannelAccount, event: InboundEvent, timing: TurnSettings | None = None
+) -> Recorded | None:
+    """Take any event that the channel supports; only a message gives a Recorded.
+
+    Raises ConversationNotFound and MessageNotFound for signs about something that is not there.
+    """
+    if event.kind is EventKind.MESSAGE:
+        return await record(session, account, event, timing)
+    if event.kind is EventKind.OPT_OUT:
+        await contacts.opt_out(session, account.workspace_id, account_id=account.id, ref=event.contact_ref)
+    elif event.kind is EventKind.TYPING:
+        conversation = await _conversation_of(session, account, event)
+        events.publish_typing(session, conversation, on=event.payload == "on")
+    elif event.kind is EventKind.STATUS and event.status is not None and event.payload is not None:
+        conversation = await _conversation_of(session, account, event)
+        await mark_up_to(session, conversation, event.payload, MessageStatus(event.status))
+    return None
+
+
+async def _conversation_of(
+    session: AsyncSession, account: ChannelAccount, event: InboundEvent
+) -> Conversation:
+    found = await repository.find_conversation_of_ref(
+        session, account.workspace_id, account_id=account.id, contact_ref=event.contact_ref
+    )
+    if found is None:
+        raise ConversationNotFound("there is no such conversation")
+    return found
+
+
+async def mark_up_to(
+    session: AsyncSession, conversation: Conversation, message_id: str, status: MessageStatus
+) -> None:
+    """A contact's device has, or the contact has read, this message of ours and all before it.
+
+    Statuses never go back, and a message that was never sent stays so. Raises MessageNotFound.
+    """
+    workspace_id = conversation.workspace_id
+    target = await repository.find_message(session, workspace_id, conversation.id, message_id)
+    if target is None:
+        raise MessageNotFound("there is no such message in this conversation")
+    # The target was seen, so it was sent, even where the receipt is not written yet.
+    messages = await repository.lock_messages_out(
+        session,
+        workspace_id,
+        conversation.id,
+        up_to=target.seq,
+        statuses=(MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.DELIVERED),
+    )
+    for message in messages:
+        before = MessageStatus(message.status)
+        if before is MessageStatus.QUEUED and message.id != target.id:
+            continue
+        message.status = advance(before, status)
+        if message.status != before:
+            events.publish_status_of(session, message)
+    await session.flush()

@@ -1,0 +1,188 @@
+"""Every query over conversations, messages and routes.
+
+The two `*_by_job` queries take an id from one of our own jobs or rows; all others take the workspace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.inbox.models import Conversation, Message, Route
+
+
+async def find_conversation(
+    session: AsyncSession, workspace_id: str, conversation_id: str
+) -> Conversation | None:
+    """A conversation of this workspace."""
+    query = select(Conversation).where(
+        Conversation.workspace_id == workspace_id, Conversation.id == conversation_id
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def lock_conversation(
+    session: AsyncSession, workspace_id: str, conversation_id: str
+) -> Conversation | None:
+    """A conversation of this workspace, locked until the transaction ends."""
+    query = select(Conversation).where(
+        Conversation.workspace_id == workspace_id, Conversation.id == conversation_id
+    )
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def lock_conversation_by_job(session: AsyncSession, conversation_id: str) -> Conversation | None:
+    """The conversation that one of our own jobs or outbox rows names, locked."""
+    query = select(Conversation).where(Conversation.id == conversation_id)
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def lock_conversation_of_contact(
+    session: AsyncSession, workspace_id: str, *, account_id: str, contact_id: str
+) -> Conversation | None:
+    """The conversation with a contact over an account, locked."""
+    query = select(Conversation).where(
+        Conversation.workspace_id == workspace_id,
+        Conversation.account_id == account_id,
+        Conversation.contact_id == contact_id,
+    )
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def find_conversation_of_ref(
+    session: AsyncSession, workspace_id: str, *, account_id: str, contact_ref: str
+) -> Conversation | None:
+    """The conversation with the contact that an account calls `contact_ref`."""
+    query = select(Conversation).where(
+        Conversation.workspace_id == workspace_id,
+        Conversation.account_id == account_id,
+        Conversation.contact_ref == contact_ref,
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def add_conversation(session: AsyncSession, values: Mapping[str, object]) -> None:
+    """Insert it unless the contact has one on this account; waits for whoever is inserting it just now."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(Conversation).values(dict(values))
+    await session.execute(statement.on_conflict_do_nothing(index_elements=["account_id", "contact_id"]))
+
+
+async def list_conversations(
+    session: AsyncSession,
+    workspace_id: str,
+    *,
+    owner_kind: str | None,
+    before: tuple[datetime, str] | None,
+    limit: int,
+) -> list[Conversation]:
+    """Conversations, the one with the newest message first."""
+    order = (Conversation.last_message_at, Conversation.id)
+    query = select(Conversation).where(Conversation.workspace_id == workspace_id)
+    if owner_kind is not None:
+        query = query.where(Conversation.owner_kind == owner_kind)
+    if before is not None:
+        query = query.where(tuple_(*order) < tuple_(*before))
+    query = query.order_by(*(column.desc() for column in order)).limit(limit)
+    return list((await session.execute(query)).scalars())
+
+
+async def list_messages(
+    session: AsyncSession, workspace_id: str, conversation_id: str, *, after: int, limit: int
+) -> list[Message]:
+    """Messages with a higher `seq` than `after`, in order."""
+    query = (
+        select(Message)
+        .where(
+            Message.workspace_id == workspace_id,
+            Message.conversation_id == conversation_id,
+            Message.seq > after,
+        )
+        .order_by(Message.seq)
+        .limit(limit)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def list_messages_before(
+    session: AsyncSession, workspace_id: str, conversation_id: str, *, up_to: int, limit: int
+) -> list[Message]:
+    """The last `limit` messages with a `seq` of at most `up_to`, in order."""
+    query = (
+        select(Message)
+        .where(
+            Message.workspace_id == workspace_id,
+            Message.conversation_id == conversation_id,
+            Message.seq <= up_to,
+        )
+        .order_by(Message.seq.desc())
+        .limit(limit)
+    )
+    return list((await session.execute(query)).scalars())[::-1]
+
+
+async def find_message_by_dedupe_key(
+    session: AsyncSession, workspace_id: str, account_id: str, dedupe_key: str
+) -> Message | None:
+    """The message that a provider told us about before."""
+    query = select(Message).where(
+        Message.workspace_id == workspace_id,
+        Message.account_id == account_id,
+        Message.dedupe_key == dedupe_key,
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def find_message(
+    session: AsyncSession, workspace_id: str, conversation_id: str, message_id: str
+) -> Message | None:
+    """A message of a conversation."""
+    query = select(Message).where(
+        Message.workspace_id == workspace_id,
+        Message.conversation_id == conversation_id,
+        Message.id == message_id,
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def lock_message(session: AsyncSession, workspace_id: str, message_id: str) -> Message | None:
+    """A message, locked until the transaction ends."""
+    query = select(Message).where(Message.workspace_id == workspace_id, Message.id == message_id)
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def lock_messages_out(
+    session: AsyncSession, workspace_id: str, conversation_id: str, *, up_to: int, statuses: tuple[str, ...]
+) -> list[Message]:
+    """Our own messages with a `seq` of at most `up_to` in one of `statuses`, locked, in order."""
+    query = select(Message).where(
+        Message.workspace_id == workspace_id,
+        Message.conversation_id == conversation_id,
+        Message.author.in_(("agent", "staff")),
+        Message.seq <= up_to,
+        Message.status.in_(statuses),
+    )
+    query = query.order_by(Message.seq).with_for_update().execution_options(populate_existing=True)
+    return list((await session.execute(query)).scalars())
+
+
+async def highest_answered(session: AsyncSession, workspace_id: str, conversation_id: str) -> int:
+    """The `seq` of the last inbound message that has an answer; 0 for none."""
+    query = select(func.max(Message.answers_seq)).where(
+        Message.workspace_id == workspace_id, Message.conversation_id == conversation_id
+    )
+    return (await session.execute(query)).scalar_one() or 0
+
+
+async def find_route(session: AsyncSession, workspace_id: str, account_id: str) -> Route | None:
+    """Which agent answers an account."""
+    query = select(Route).where(Route.workspace_id == workspace_id, Route.account_id == account_id)
+    return (await session.execute(query)).scalar_one_or_none()
