@@ -126,6 +126,12 @@ class LexicalIndex:
         return known, rows[known]
 
 
+def is_spaceless(text: str) -> bool:
+    """True when most letters belong to a script that is cut into 2-grams (Chinese, Japanese, Korean)."""
+    kinds = [_class_of(ord(letter)) for letter in text]
+    return kinds.count(_DENSE) * 2 > len(kinds) - kinds.count(_SEPARATOR)
+
+
 def _idf(frequency: _Ints, size: int) -> NDArray[np.float64]:
     rarity: NDArray[np.float64] = np.log1p((size - frequency + 0.5) / (frequency + 0.5))
     return rarity

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.embedding import FloatMatrix, FloatVector, Foreignness
-from knowledge.lexical import LexicalIndex
+from knowledge.lexical import LexicalIndex, is_spaceless
 
 CANDIDATES = 200  # best of each half that compete
 FINALISTS = 100  # best of those by chunk alone, whose sentences are looked at
@@ -65,6 +65,7 @@ class Evidence:
     sentence_lexical: float  # the same for sentences
     coverage: float  # share of the question's rarity held by the first chunk
     foreignness: Foreignness
+    spaceless: bool  # the question is in a script without spaces
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,8 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     known = np.flatnonzero(~np.isnan(dense))
     candidates = np.union1d(known[_best(dense[known], CANDIDATES)], _best(lexical, CANDIDATES))
     if not len(candidates):
-        return Ranking((), Evidence(0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness), sentence_lexical)
+        nothing = Evidence(0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness, is_spaceless(query.text))
+        return Ranking((), nothing, sentence_lexical)
     floor = dense[known].min() if len(known) else 0.0
     chunk_dense = np.nan_to_num(dense[candidates], nan=float(floor))
     share = dense_share(query.foreignness)
@@ -114,6 +116,7 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
         sentence_lexical=float(close.max()) / max(corpus.sentences.ceiling(query.text), 1e-9),
         coverage=corpus.chunks.coverage(query.text, items[0].index) if items else 0.0,
         foreignness=query.foreignness,
+        spaceless=is_spaceless(query.text),
     )
     return Ranking(items, evidence, sentence_lexical)
 

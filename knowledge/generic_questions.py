@@ -1,0 +1,97 @@
+"""Questions that hardly any knowledge base of a company answers; the refusal rule is calibrated against them.
+
+Everyday things people ask a chat window: weather, sport, cooking, history, feelings. Nothing about orders,
+prices, opening hours or accounts, which a company's own text does answer.
+"""
+
+from __future__ import annotations
+
+ENGLISH = (
+    "What will the weather be like tomorrow morning?",
+    "Who won the football match last night?",
+    "How long should I boil an egg?",
+    "Can you tell me a joke about cats?",
+    "What is the capital of Mongolia?",
+    "How many moons does Jupiter have?",
+    "Which actor played the villain in that spy film?",
+    "Why do leaves change colour in autumn?",
+    "What is the square root of 1764?",
+    "Write me a poem about the sea",
+    "Who painted the ceiling of the Sistine Chapel?",
+    "How do I teach my dog to sit?",
+    "What should I wear to a summer wedding?",
+    "When did the Second World War end?",
+    "Set an alarm for seven o'clock",
+    "What are the side effects of aspirin?",
+    "How tall is the highest mountain in Africa?",
+    "Translate good evening into Japanese",
+    "Which team has the most gold medals in swimming?",
+    "How do I reverse a list in Python?",
+    "Is it healthy to skip breakfast?",
+    "Who is the prime minister of New Zealand?",
+    "Play some relaxing piano music",
+    "What is the meaning of life?",
+    "How far away is the nearest star?",
+    "Why was my grandmother so fond of knitting?",
+    "Which wine goes well with grilled salmon?",
+    "What happened to the dinosaurs?",
+    "How do magnets work?",
+    "Do you ever get lonely?",
+)
+DUTCH = (
+    "Wat voor weer wordt het morgenochtend?",
+    "Wie heeft gisteravond de voetbalwedstrijd gewonnen?",
+    "Hoe lang moet ik een ei koken?",
+    "Vertel eens een mop over katten",
+    "Wat is de hoofdstad van Mongolië?",
+    "Hoeveel manen heeft Jupiter?",
+    "Waarom verkleuren bladeren in de herfst?",
+    "Wie schilderde de Nachtwacht?",
+    "Hoe leer ik mijn hond zitten?",
+    "Zet een wekker om zeven uur",
+    "Welke wijn past bij gegrilde zalm?",
+    "Wanneer eindigde de Tweede Wereldoorlog?",
+)
+GERMAN = (
+    "Wie wird das Wetter morgen früh?",
+    "Wer hat gestern Abend das Fußballspiel gewonnen?",
+    "Wie lange muss ich ein Ei kochen?",
+    "Erzähl mir einen Witz über Katzen",
+    "Was ist die Hauptstadt der Mongolei?",
+    "Wie viele Monde hat der Jupiter?",
+    "Warum verfärben sich die Blätter im Herbst?",
+    "Wer hat die Zauberflöte komponiert?",
+    "Wie bringe ich meinem Hund Sitz bei?",
+    "Stelle einen Wecker auf sieben Uhr",
+    "Welcher Wein passt zu gegrilltem Lachs?",
+    "Wann endete der Zweite Weltkrieg?",
+)
+SPANISH = (
+    "¿Qué tiempo hará mañana por la mañana?",
+    "¿Quién ganó anoche el partido de fútbol?",
+    "¿Cuánto tiempo hay que cocer un huevo?",
+    "Cuéntame un chiste de gatos",
+    "¿Cuál es la capital de Mongolia?",
+    "¿Cuántas lunas tiene Júpiter?",
+    "¿Por qué cambian de color las hojas en otoño?",
+    "¿Quién pintó Las meninas?",
+    "¿Cómo enseño a mi perro a sentarse?",
+    "Pon una alarma a las siete",
+    "¿Qué vino va bien con el salmón a la plancha?",
+    "¿Cuándo terminó la Segunda Guerra Mundial?",
+)
+FRENCH = (
+    "Quel temps fera-t-il demain matin ?",
+    "Qui a gagné le match de football hier soir ?",
+    "Combien de temps faut-il cuire un œuf ?",
+    "Raconte-moi une blague sur les chats",
+    "Quelle est la capitale de la Mongolie ?",
+    "Combien de lunes Jupiter a-t-elle ?",
+    "Pourquoi les feuilles changent-elles de couleur en automne ?",
+    "Qui a écrit Les Misérables ?",
+    "Comment apprendre à mon chien à s'asseoir ?",
+    "Mets un réveil à sept heures",
+    "Quel vin accompagne le saumon grillé ?",
+    "Quand la Seconde Guerre mondiale s'est-elle terminée ?",
+)
+FOREIGN = DUTCH + GERMAN + SPANISH + FRENCH
