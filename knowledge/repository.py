@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -67,31 +67,37 @@ async def list_knowledge_bases(
     return list((await session.execute(query.order_by(KnowledgeBase.id).limit(limit))).scalars())
 
 
+# Every search runs this; made once, because building a statement costs more than running it.
+_SNAPSHOT = (
+    select(
+        KnowledgeBase.generation,
+        KnowledgeBase.embedding_fingerprint,
+        KnowledgeBase.embedding_name,
+        Source.id,
+        Source.name,
+        Source.public,
+        Source.live_version,
+    )
+    .select_from(KnowledgeBase)
+    .outerjoin(
+        Source,
+        and_(
+            Source.knowledge_base_id == KnowledgeBase.id,
+            Source.live_version.is_not(None),
+            Source.deleted_at.is_(None),
+        ),
+    )
+    .where(
+        KnowledgeBase.workspace_id == bindparam("workspace_id"),
+        KnowledgeBase.id == bindparam("knowledge_base_id"),
+    )
+)
+
+
 async def snapshot(session: AsyncSession, workspace_id: str, knowledge_base_id: str) -> Snapshot | None:
     """Generation and live sources in one statement, so that they belong together in both stores."""
-    rows = (
-        await session.execute(
-            select(
-                KnowledgeBase.generation,
-                KnowledgeBase.embedding_fingerprint,
-                KnowledgeBase.embedding_name,
-                Source.id,
-                Source.name,
-                Source.public,
-                Source.live_version,
-            )
-            .select_from(KnowledgeBase)
-            .outerjoin(
-                Source,
-                and_(
-                    Source.knowledge_base_id == KnowledgeBase.id,
-                    Source.live_version.is_not(None),
-                    Source.deleted_at.is_(None),
-                ),
-            )
-            .where(KnowledgeBase.workspace_id == workspace_id, KnowledgeBase.id == knowledge_base_id)
-        )
-    ).all()
+    values = {"workspace_id": workspace_id, "knowledge_base_id": knowledge_base_id}
+    rows = (await session.execute(_SNAPSHOT, values)).all()
     if not rows:
         return None
     live = [LiveSource(row[3], row[4], row[5], row[6] or 0) for row in rows if row[3] is not None]

@@ -61,17 +61,19 @@ class Searcher:
         """
         refuse_inside_transaction("a search")
         started = time.perf_counter()
-        question, (opened, sources) = await asyncio.gather(
-            asyncio.to_thread(self._question, query), self._newest(workspace_id, knowledge_base_id)
-        )
-        prepared = time.perf_counter()
-        ranking = await asyncio.to_thread(self._rank, opened, question, limit) if opened.places else None
+        opened, sources = await self._newest(workspace_id, knowledge_base_id)
+        found = time.perf_counter()
+        question, ranking, embedded = await asyncio.to_thread(self._rank, opened, query, limit)
         ranked = time.perf_counter()
         return SearchResult(
-            passages=_passages(opened, sources, ranking) if ranking else (),
-            known=ranking is not None and opened.built.calibration.known(ranking.evidence),
+            passages=_passages(opened, sources, ranking),
+            known=opened.built.calibration.known(ranking.evidence),
             query_vector=question.vector,
-            timings_ms={"embed": 1000 * (prepared - started), "rank": 1000 * (ranked - prepared)},
+            timings_ms={
+                "open": 1000 * (found - started),
+                "embed": 1000 * (embedded - found),
+                "rank": 1000 * (ranked - embedded),
+            },
         )
 
     async def warm(self, workspace_id: str, knowledge_base_id: str) -> None:
@@ -88,16 +90,18 @@ class Searcher:
         self._opened.clear()
         await asyncio.to_thread(self._index.close)
 
-    def _question(self, text: str) -> Query:
-        return Query(text, self._embedder.embed_query(text), self._embedder.foreignness(text))
-
-    def _rank(self, opened: _Opened, question: Query, limit: int) -> Ranking:
+    def _rank(self, opened: _Opened, text: str, limit: int) -> tuple[Query, Ranking, float]:
+        """The embedded question, the ranking, and when the embedder was done."""
+        question = Query(text, self._embedder.embed_query(text), self._embedder.foreignness(text))
+        embedded = time.perf_counter()
         dense = np.full(len(opened.places), np.nan, dtype=np.float32)
-        for chunk_id, cosine in self._index.search(opened.scope, opened.live, question.vector, CANDIDATES):
-            place = opened.places.get(chunk_id)
-            if place is not None:
-                dense[place] = cosine
-        return rank(opened.built.corpus, question, dense, limit=limit)
+        if opened.places:
+            near = self._index.search(opened.scope, opened.live, question.vector, CANDIDATES)
+            for chunk_id, cosine in near:
+                place = opened.places.get(chunk_id)
+                if place is not None:
+                    dense[place] = cosine
+        return question, rank(opened.built.corpus, question, dense, limit=limit), embedded
 
     async def _newest(
         self, workspace_id: str, knowledge_base_id: str
