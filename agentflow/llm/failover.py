@@ -84,10 +84,18 @@ def _check_whole(whole: AIMessageChunk | None) -> None:
         raise ModelFailed(FailureReason.BAD_ANSWER, "the answer was empty")
     if not whole.response_metadata.get("finish_reason"):
         raise ModelFailed(FailureReason.TRUNCATED, "the stream ended without a finish_reason")
-    if whole.invalid_tool_calls:
+    if not all(_is_object(chunk["args"]) for chunk in whole.tool_call_chunks):
         raise ModelFailed(FailureReason.BAD_ANSWER, "the arguments of a tool call were not JSON")
     if not whole.text.strip() and not whole.tool_calls:
         raise ModelFailed(FailureReason.BAD_ANSWER, "the answer was empty")
+
+
+def _is_object(arguments: str | None) -> bool:
+    """Strictly: the library would complete half an object, and search for half a question."""
+    try:
+        return isinstance(json.loads(arguments or "{}"), dict)
+    except ValueError:
+        return False
 
 
 def _failure(error: Exception, *, begun: bool) -> ModelFailed:
