@@ -141,6 +141,20 @@ async def find_source(
     return None if row is None else (row[0], row[1])
 
 
+async def find_public_file(session: AsyncSession, source_id: str) -> tuple[str, str] | None:
+    """Name and file key of a live source that everybody may open."""
+    query = (
+        select(Source.name, SourceVersion.file_key)
+        .join(
+            SourceVersion,
+            (SourceVersion.source_id == Source.id) & (SourceVersion.version == Source.live_version),
+        )
+        .where(Source.id == source_id, Source.public.is_(True), Source.deleted_at.is_(None))
+    )
+    row = (await session.execute(query)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
 async def find_source_named(
     session: AsyncSession, workspace_id: str, knowledge_base_id: str, name: str
 ) -> Source | None:

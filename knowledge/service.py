@@ -259,6 +259,14 @@ async def live_file(session: AsyncSession, workspace_id: str, source_id: str) ->
     return source, version.file_key
 
 
+async def public_file(session: AsyncSession, source_id: str) -> tuple[str, str]:
+    """Name and file key of a source that an admin opened to everybody. Raises NotFound for any other."""
+    found = await repository.find_public_file(session, source_id)
+    if found is None:
+        raise _no_source()
+    return found
+
+
 async def delete_source(session: AsyncSession, workspace_id: str, source_id: str) -> SourceRead:
     """Put a source into the bin; the next answer no longer uses it. Raises NotFound."""
     source, version = await _get(session, workspace_id, source_id)

@@ -133,6 +133,29 @@ async def read_events(
     return [Event(row.cursor, row.stream, row.kind, json.loads(row.payload), row.created_at) for row in rows]
 
 
+async def find_last_event(
+    session: AsyncSession,
+    workspace_id: str,
+    *,
+    stream: str,
+    kind: str,
+    up_to: int | None = None,
+    skip: int = 0,
+) -> Event | None:
+    """The newest event of a kind in a stream, at most at the cursor `up_to`, passing over `skip` newer ones."""
+    query = (
+        select(EventRow)
+        .where(EventRow.workspace_id == workspace_id, EventRow.stream == stream, EventRow.kind == kind)
+        .order_by(EventRow.cursor.desc())
+        .offset(skip)
+        .limit(1)
+    )
+    if up_to is not None:
+        query = query.where(EventRow.cursor <= up_to)
+    row = (await session.execute(query)).scalar_one_or_none()
+    return row and Event(row.cursor, row.stream, row.kind, json.loads(row.payload), row.created_at)
+
+
 async def last_cursor(session: AsyncSession, workspace_id: str) -> int:
     """The highest cursor given so far; 0 before the first event."""
     query = select(EventCursor.last).where(EventCursor.workspace_id == workspace_id)
