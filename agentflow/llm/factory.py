@@ -21,9 +21,9 @@ NO_KEY = "none"
 
 
 class AddressCheck(Protocol):
-    """Resolves a name once and returns an address that may be called. Raises AppError where none may."""
+    """Resolves a URL's host once and returns an address that may be called. Raises AppError where none may."""
 
-    async def __call__(self, host: str, port: int) -> str:
+    async def __call__(self, url: str) -> str:
         """The IP address to connect to."""
         ...
 
@@ -93,9 +93,6 @@ class ModelFactory:
 
     async def _pin(self, request: _Request) -> None:
         """Connect to the address that was checked; the name stays in Host and in the TLS handshake."""
-        parts = urlsplit(str(request.url))
-        host = parts.hostname or ""
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = await self._check_address(host, port)
-        request.extensions = {**request.extensions, "sni_hostname": host}
-        request.url = request.url.copy_with(host=address)
+        url = str(request.url)
+        request.url = request.url.copy_with(host=await self._check_address(url))
+        request.extensions = {**request.extensions, "sni_hostname": urlsplit(url).hostname}

@@ -18,15 +18,15 @@ def server() -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def resolved() -> list[tuple[str, int]]:
-    """The names the factory's clients asked for."""
+def resolved() -> list[str]:
+    """The addresses the factory's clients asked for."""
     return []
 
 
 @pytest.fixture
-async def factory(resolved: list[tuple[str, int]]) -> AsyncIterator[ModelFactory]:
-    async def resolve(host: str, port: int) -> str:
-        resolved.append((host, port))
+async def factory(resolved: list[str]) -> AsyncIterator[ModelFactory]:
+    async def resolve(url: str) -> str:
+        resolved.append(url)
         return "127.0.0.1"
 
     models = ModelFactory(resolve, TurnSettings(model_timeout_seconds=0.5))

@@ -105,20 +105,20 @@ async def test_that_a_redirect_is_not_followed(server: ModelServer, candidate: C
 
 
 async def test_that_an_address_entered_by_a_person_is_pinned_at_each_call(
-    server: ModelServer, factory: ModelFactory, resolved: list[tuple[str, int]]
+    server: ModelServer, factory: ModelFactory, resolved: list[str]
 ) -> None:
     port = server.base_url.split(":")[2].split("/")[0]
     named = await factory.candidate(connection(f"http://models.example:{port}/v1", by_environment=False))
     server.then(Say("Hello."))
     await answer(named)
     await answer(named)
-    assert resolved == [("models.example", int(port))] * 2
+    assert resolved == [f"http://models.example:{port}/v1/chat/completions"] * 2
     assert server.hosts == [f"models.example:{port}"] * 2
 
 
 async def test_that_a_refused_address_is_never_called(server: ModelServer) -> None:
-    async def refuse(host: str, port: int) -> str:
-        raise Forbidden(f"{host} is a private address")
+    async def refuse(url: str) -> str:
+        raise Forbidden(f"{url} is a private address")
 
     models = ModelFactory(refuse, TurnSettings())
     server.then(NO_STREAM)
