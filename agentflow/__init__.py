@@ -1,1 +1,1 @@
-
+"""The AgentFlow runtime and its doors."""

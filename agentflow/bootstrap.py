@@ -6,7 +6,7 @@ Heavy libraries are imported here, in the branch that needs them, so that nothin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,13 +19,14 @@ from agentflow.kit import idempotency
 from agentflow.kit.db import Database
 from agentflow.kit.egress import Egress
 from agentflow.kit.errors import Unavailable
-from agentflow.kit.events import EventTail
+from agentflow.kit.event_tail import EventTail
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.jobs import Jobs, Queue
 from agentflow.kit.mail import open_mailer
 from agentflow.kit.rates import Rates
 from agentflow.kit.settings import Settings
 from agentflow.llm import service as llm
+from channels.base import Channel
 from channels.outbox import Sender
 from channels.registry import build_channels
 from crm.inbox import service as inbox
@@ -60,8 +61,10 @@ class Application:
     jobs: Jobs | None
     searcher: Searcher
     replier: Runner
+    channels: Mapping[str, Channel]
     desk: Desk
     ingest_deps: IngestDeps
+    stopping: asyncio.Event  # set when the server stops: open event streams end
 
     async def ingest(self, source_id: str, version: int) -> None:
         """Take one version of a source in, here and now."""
@@ -108,7 +111,8 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
         replier = await _open_runner(db, searcher, embedder, egress, stack)
         tail = EventTail(db)
         stack.push_async_callback(tail.close)
-        sender = Sender(db, build_channels(db), inbox.may_send, inbox.note_end)
+        channels = build_channels(db)
+        sender = Sender(db, channels, inbox.may_send, inbox.note_end)
         rates = Rates(db)
         deps = IngestDeps(db, files, reader, embedder)
         application = Application(
@@ -121,8 +125,10 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
             jobs=Jobs(db, QUEUES) if jobs else None,
             searcher=searcher,
             replier=replier,
+            channels=channels,
             desk=_desk(db, replier, sender, rates),
             ingest_deps=deps,
+            stopping=asyncio.Event(),
         )
         db.jobs = application.jobs or NoJobs()
         if application.jobs is not None:

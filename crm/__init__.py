@@ -1,1 +1,1 @@
-
+"""The records: people, talk, cases."""

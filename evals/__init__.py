@@ -1,1 +1,1 @@
-
+"""Measuring what the product does."""

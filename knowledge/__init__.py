@@ -1,1 +1,1 @@
-
+"""Files in, passages out."""

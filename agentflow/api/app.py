@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
+from starlette.requests import Request
 
 from agentflow import web
 from agentflow.api import (
@@ -25,12 +26,14 @@ from agentflow.api.idempotency import IdempotentRoute
 from agentflow.api.middleware import BodyLimit, RequestMetrics
 from agentflow.bootstrap import Application
 from agentflow.kit.settings import Settings
+from channels import service as accounts
 
+DEMO_SITE = "demo"
 Start = Callable[[], AbstractAsyncContextManager[Application]]
 
 
 def create_app(settings: Settings, start: Start) -> FastAPI:
-    """The web application; `start` opens everything behind it when the server starts and closes it at the end."""
+    """The web application; `start` opens everything behind it as long as the server runs."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,5 +61,13 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     app.include_router(api)
     app.include_router(livechat.router, responses=errors.RESPONSES)
     app.include_router(health.router)
-    web.mount(app)
+    web.mount(app, demo_site)
     return app
+
+
+async def demo_site(request: Request) -> str | None:
+    """The site key for the page at `/`, where there is a demo workspace."""
+    application: Application = request.app.state.application
+    async with application.db.read() as session:
+        found = await accounts.find_account_by_ref(session, "livechat", DEMO_SITE)
+    return found.ref if found and found.enabled else None

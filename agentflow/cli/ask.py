@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,9 +24,10 @@ from agentflow.kit.settings import Settings
 from crm.teams import service as teams
 from crm.teams.schemas import TeamCreate
 from knowledge import service as knowledge
+from knowledge.models import SourceState
 from knowledge.passages import Passage
 from knowledge.reading import extract
-from knowledge.schemas import KnowledgeBaseCreate, SourceState
+from knowledge.schemas import KnowledgeBaseCreate
 
 
 class Usage(BadRequest):
@@ -172,7 +174,7 @@ async def _set_up(app: bootstrap.Application, data: AgentCreate, files: Sequence
 
 async def _add(app: bootstrap.Application, workspace_id: str, knowledge_base_id: str, file: Path) -> None:
     try:
-        content = file.read_bytes()
+        content = await asyncio.to_thread(file.read_bytes)
     except OSError as wrong:
         raise UnreadableSource(f"{file} cannot be read: {wrong.strerror}") from wrong
     source = await knowledge.upload(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ async def make(app: Application) -> FirstRun | None:
                 account.workspace_id,
                 bases[0].id,
                 name=file.name,
-                content=file.read_bytes(),
+                content=await asyncio.to_thread(file.read_bytes),
             )
     return made
 
@@ -96,7 +97,7 @@ async def _make_records(app: Application) -> FirstRun | None:
             workspace.id,
             ChannelAccountCreate(
                 name="Demo website",
-                allowed_origins=[app.settings.public_url],
+                allowed_origins=[app.settings.public_url, f"http://localhost:{app.settings.port}"],
                 public_settings=PublicSettings(suggestions=list(SUGGESTIONS)),
             ),
             ref=SITE,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import nullcontext
+from types import FrameType
 
 import typer
 import uvicorn
@@ -14,7 +16,21 @@ from agentflow.cli import demo
 from agentflow.kit.logging import set_up_logging
 from agentflow.kit.settings import Settings
 
-GRACE_SECONDS = 3  # open event streams would otherwise hold the server back for ever
+GRACE_SECONDS = 3  # for requests that are under way
+
+
+class Server(uvicorn.Server):
+    """Ends open event streams as soon as it is told to stop; otherwise they would hold it back."""
+
+    def __init__(self, stopping: asyncio.Event, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by the signal."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        super().handle_exit(sig, frame)
 
 
 async def serve(settings: Settings) -> None:
@@ -23,8 +39,9 @@ async def serve(settings: Settings) -> None:
     bootstrap.build_default_model(settings)
     async with bootstrap.start(settings) as application:
         made = await demo.make(application)
-        app = create_app(settings, lambda: bootstrap.running(application))
-        server = uvicorn.Server(
+        app = create_app(settings, lambda: nullcontext(application))
+        server = Server(
+            application.stopping,
             uvicorn.Config(
                 app,
                 host=settings.server.host,
@@ -34,7 +51,7 @@ async def serve(settings: Settings) -> None:
                 timeout_graceful_shutdown=GRACE_SECONDS,
                 forwarded_allow_ips=None,
                 proxy_headers=False,
-            )
+            ),
         )
         typer.echo(demo.welcome(settings, made))
         await server.serve()

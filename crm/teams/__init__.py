@@ -1,1 +1,1 @@
-
+"""The people of a workspace."""

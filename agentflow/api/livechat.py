@@ -1,0 +1,355 @@
+"""The live-chat widget's own protocol: configuration, sessions, messages, and events by SSE or long poll.
+
+No cookie is ever read here: a visitor's token travels in `Authorization`, and a page of another origin is
+answered only when the site's list names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from agentflow.api.deps import App
+from agentflow.bootstrap import Application
+from agentflow.kit.errors import InvalidInput
+from agentflow.kit.events import Event, find_last_event, read_events
+from agentflow.kit.telemetry import span
+from channels import livechat
+from channels import service as channels
+from channels.base import check_supported
+from channels.messages import AccountKeys, EventKind, InboundRequest
+from channels.models import ChannelAccount
+from crm.inbox import service as inbox
+from crm.inbox.events import VISITOR_KINDS
+from crm.inbox.schemas import MessageStatus
+from crm.teams import service as teams
+from crm.teams import texts
+from knowledge import service as knowledge
+
+router = APIRouter(prefix="/widget/v1", tags=["live chat"])
+
+HISTORY = 50  # messages that a returning visitor is shown
+MAX_WAIT_SECONDS = 25
+Site = Annotated[str, Path(max_length=100)]
+Language = Annotated[str, Query(max_length=35, description="the visitor's language, such as nl or en-GB")]
+
+
+class Page(BaseModel):
+    """Where the widget runs."""
+
+    url: str = Field(default="", max_length=2000)
+    title: str = Field(default="", max_length=300)
+
+
+class User(BaseModel):
+    """Who the embedding site says the visitor is, with its proof."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(min_length=1, max_length=200)
+    hash: str = Field(max_length=200)
+
+
+class SessionCreate(BaseModel):
+    """A visitor opens the chat; the token of an earlier visit continues it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    visitor_token: str | None = Field(default=None, max_length=2000)
+    user: User | None = None
+    page: Page = Page()
+    locale: str = Field(default="en", max_length=35)
+
+
+class SessionRead(BaseModel):
+    """What the widget needs from now on; events after `cursor` hold the latest messages."""
+
+    token: str
+    visitor_id: str
+    conversation_id: str
+    cursor: int
+    expires_in: int
+    messages: list[dict[str, Any]] = []
+
+
+class Accepted(BaseModel):
+    """A message was stored; signs such as typing have no id."""
+
+    id: str | None
+    cursor: int | None
+
+
+class Events(BaseModel):
+    """What came after a cursor."""
+
+    events: list[dict[str, Any]]
+    cursor: int
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who holds a valid token, and the conversation that is theirs."""
+
+    account: ChannelAccount
+    ref: str
+    conversation_id: str
+
+
+@router.options("/{path:path}", include_in_schema=False)
+async def preflight(path: str, request: Request) -> Response:
+    """Let a page ask; whether it may read the answer, the answer itself says."""
+    return Response(
+        status_code=204,
+        headers={
+            "Access-Control-Allow-Origin": request.headers.get("origin", ""),
+            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Headers": "authorization, content-type, last-event-id, cache-control",
+            "Access-Control-Max-Age": "600",
+            "Vary": "Origin",
+        },
+    )
+
+
+@router.get("/sources/{source_id}")
+async def open_source(source_id: str, app: App) -> FileResponse:
+    """The file behind a citation, where the admin made it public."""
+    async with app.db.read() as session:
+        name, key = await knowledge.public_file(session, source_id)
+    return FileResponse(
+        app.files.path(key),
+        filename=name,
+        media_type="application/octet-stream",
+        headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"},
+    )
+
+
+@router.get("/{site}/config")
+async def get_config(
+    site: Site,
+    request: Request,
+    response: Response,
+    app: App,
+    lang: Annotated[str, Query(max_length=35)] = "",
+) -> dict[str, Any]:
+    """How the widget looks and what it says, in the visitor's language where we have it."""
+    async with app.db.read() as session:
+        account = await channels.get_account_by_ref(session, livechat.NAME, site)
+        workspace = await teams.get_workspace(session, account.workspace_id)
+    _allow_page(request, response, channels.keys_of(account))
+    language = next(
+        (one for one in (lang[:2].lower(), workspace.locale[:2]) if one in texts.languages()), "en"
+    )
+    shown = texts.widget_texts(language, json.loads(workspace.text_overrides))
+    look = channels.read_account(account).public_settings
+    return {
+        "site": site,
+        "language": language,
+        "title": look.title or shown["title"],
+        "subtitle": shown["subtitle"],
+        "colour": look.colour,
+        "texts": shown,
+        "suggestions": look.suggestions,
+        "identity_required": account.identity_required,
+        "limits": {"max_chars": app.settings.livechat.max_chars},
+    }
+
+
+@router.post("/{site}/sessions")
+async def open_session(
+    site: Site, data: SessionCreate, request: Request, response: Response, app: App
+) -> SessionRead:
+    """Start or continue a visit."""
+    limits = app.settings.livechat
+    await app.rates.check(
+        "sessions", client_address(request, app), limit=limits.sessions_per_minute, seconds=60
+    )
+    async with app.db.transaction() as session:
+        account = await channels.get_account_by_ref(session, livechat.NAME, site)
+        keys = channels.keys_of(account)
+        _allow_page(request, response, keys)
+        user = livechat.ClaimedUser(data.user.id, data.user.hash) if data.user else None
+        visit = livechat.start_visit(
+            keys, token=data.visitor_token, user=user, at=app.db.clock.now(), days=limits.token_days
+        )
+        opened = await inbox.open_conversation(session, account, visit.visitor_id, locale=data.locale[:16])
+        oldest = await find_last_event(
+            session, account.workspace_id, stream=opened.id, kind="message", skip=HISTORY
+        )
+    return SessionRead(
+        token=visit.token,
+        visitor_id=visit.visitor_id,
+        conversation_id=opened.id,
+        cursor=oldest.cursor if oldest else 0,
+        expires_in=visit.expires_in,
+    )
+
+
+@router.post("/messages")
+async def post_message(request: Request, response: Response, app: App) -> Accepted:
+    """Take a message, or a sign such as typing or read. The same `client_msg_id` is stored once."""
+    account, inbound = await _inbound(app, request)
+    _allow_page(request, response, inbound.account)
+    livechat.read_token(inbound.account, livechat.bearer(inbound.headers), inbound.received_at)
+    channel = app.channels[livechat.NAME]
+    event = channel.parse(inbound)[0]
+    check_supported(channel.caps, event)
+    if event.kind is EventKind.MESSAGE:
+        limit = app.settings.livechat.messages_per_minute
+        await app.rates.check("messages", event.contact_ref, limit=limit, seconds=60)
+    with span("record", channel=livechat.NAME):
+        async with app.db.transaction() as session:
+            recorded = await inbox.receive(session, account, event, app.settings.turn)
+    if recorded is None:
+        return Accepted(id=None, cursor=None)
+    cursor = await _cursor_of(app, account.workspace_id, recorded.conversation_id, recorded.message_id)
+    return Accepted(id=recorded.message_id, cursor=cursor)
+
+
+@router.get("/events", response_model=Events)
+async def get_events(
+    request: Request,
+    app: App,
+    cursor: Annotated[int, Query(ge=0, le=2**62, description="the last event seen")] = 0,
+    wait: Annotated[
+        int | None, Query(ge=0, le=MAX_WAIT_SECONDS, description="long poll: seconds to wait; else SSE")
+    ] = None,
+) -> Response:
+    """Everything after a cursor, as it happens. `Last-Event-ID` wins over `cursor`."""
+    visitor, headers = await _visitor(app, request)
+    resumed = request.headers.get("last-event-id", "")
+    after = int(resumed) if resumed.isascii() and resumed.isdigit() and len(resumed) < 19 else cursor
+    await _acknowledge(app, visitor, after)
+    if wait is not None:
+        return await _poll(app, visitor, after, wait, headers)
+    return StreamingResponse(
+        _stream(app, request, visitor, after),
+        media_type="text/event-stream",
+        headers={**headers, "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _poll(
+    app: Application, visitor: Visitor, after: int, wait: int, headers: dict[str, str]
+) -> Response:
+    tail = app.tail.subscribe(
+        visitor.account.workspace_id, stream=visitor.conversation_id, after=after, kinds=VISITOR_KINDS
+    )
+    async with tail:
+        found = await tail.next(wait)
+    events = [{"cursor": one.cursor, "kind": one.kind, "payload": one.payload} for one in found]
+    body = Events(events=events, cursor=found[-1].cursor if found else after)
+    return Response(body.model_dump_json(), media_type="application/json", headers=headers)
+
+
+async def _stream(app: Application, request: Request, visitor: Visitor, after: int) -> AsyncIterator[str]:
+    tail = app.tail.subscribe(
+        visitor.account.workspace_id, stream=visitor.conversation_id, after=after, kinds=VISITOR_KINDS
+    )
+    yield ": hello\n\n"
+    async with tail:
+        while not app.stopping.is_set() and not await request.is_disconnected():
+            found = await _next_or_stop(app, tail.next(app.settings.livechat.heartbeat_seconds))
+            yield "".join(_sse(event) for event in found) or ": still here\n\n"
+
+
+async def _next_or_stop(app: Application, fetch: Awaitable[list[Event]]) -> list[Event]:
+    """The next events; nothing at once when the server stops."""
+    fetching = asyncio.ensure_future(fetch)
+    stopping = asyncio.ensure_future(app.stopping.wait())
+    done, pending = await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return fetching.result() if fetching in done else []
+
+
+def _sse(event: Event) -> str:
+    data = json.dumps(event.payload, ensure_ascii=False)
+    return f"id: {event.cursor}\nevent: {event.kind}\ndata: {data}\n\n"
+
+
+async def _inbound(app: Application, request: Request) -> tuple[ChannelAccount, InboundRequest]:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    site = livechat.site_named(livechat.bearer(headers))
+    async with app.db.read() as session:
+        account = await channels.get_account_by_ref(session, livechat.NAME, site)
+    return account, InboundRequest(
+        method=request.method,
+        public_url=app.settings.public_url + request.url.path,
+        headers=headers,
+        query=dict(request.query_params),
+        body=await request.body(),
+        received_at=app.db.clock.now(),
+        account=channels.keys_of(account),
+    )
+
+
+async def _visitor(app: Application, request: Request) -> tuple[Visitor, dict[str, str]]:
+    account, inbound = await _inbound(app, request)
+    headers = _page_headers(request, inbound.account)
+    ref = livechat.read_token(inbound.account, livechat.bearer(inbound.headers), inbound.received_at)
+    async with app.db.transaction() as session:
+        opened = await inbox.open_conversation(session, account, ref)
+    return Visitor(account, ref, opened.id), headers
+
+
+async def _acknowledge(app: Application, visitor: Visitor, cursor: int) -> None:
+    """A client that names a cursor has every message up to it."""
+    if cursor == 0:
+        return
+    workspace_id = visitor.account.workspace_id
+    async with app.db.transaction() as session:
+        seen = await find_last_event(
+            session, workspace_id, stream=visitor.conversation_id, kind="message", up_to=cursor
+        )
+        if seen is not None:
+            conversation = await inbox.get_conversation(session, workspace_id, visitor.conversation_id)
+            await inbox.mark_up_to(session, conversation, seen.payload["message_id"], MessageStatus.DELIVERED)
+
+
+async def _cursor_of(app: Application, workspace_id: str, conversation_id: str, message_id: str) -> int:
+    """The cursor of a message's event; newest first, so a fresh one is found at once."""
+    async with app.db.read() as session:
+        newest = await find_last_event(session, workspace_id, stream=conversation_id, kind="message")
+        if newest is not None and newest.payload["message_id"] == message_id:
+            return newest.cursor
+        after = 0
+        while events := await read_events(
+            session, workspace_id, after=after, stream=conversation_id, kinds=("message",)
+        ):
+            for event in events:
+                if event.payload["message_id"] == message_id:
+                    return event.cursor
+            after = events[-1].cursor
+    return 0
+
+
+def _page_headers(request: Request, keys: AccountKeys) -> dict[str, str]:
+    """Let the page read the answer. Raises OriginNotAllowed."""
+    origin = request.headers.get("origin")
+    livechat.check_origin(keys, origin)
+    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"} if origin else {}
+
+
+def _allow_page(request: Request, response: Response, keys: AccountKeys) -> None:
+    response.headers.update(_page_headers(request, keys))
+
+
+def client_address(request: Request, app: Application) -> str:
+    """Who connects; X-Forwarded-For counts only as far as our own proxies wrote it."""
+    hops = app.settings.server.trusted_proxies
+    forwarded = [
+        part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()
+    ]
+    if hops and len(forwarded) >= hops:
+        return forwarded[-hops]
+    if request.client is None:
+        raise InvalidInput("the connection has no address")
+    return request.client.host
