@@ -21,7 +21,7 @@ NO_KEY = "none"
 
 
 class AddressCheck(Protocol):
-    """Resolves a URL's host once and returns an address that may be called. Raises AppError where none may."""
+    """Resolves a URL's host once to an address that may be called. Raises AppError where none may."""
 
     async def __call__(self, url: str) -> str:
         """The IP address to connect to."""
