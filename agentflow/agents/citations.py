@@ -1,0 +1,300 @@
+"""Which quote supports a sentence, and whether any does. Nothing uncited that states a fact leaves the server.
+
+A sentence is supported by a quote when every figure and name in it stands in the quote, both say yes or no to
+the same thing, and the two are alike enough: by vectors and by shared letters, against a line calibrated on
+documents written for it (evals/performance/citations.py measures it on others). A sentence that stands in the
+quote word for word needs no likeness. This cannot see an invented relation between things that are all in the
+quote; it makes inventions rare, not impossible.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from agentflow.agents import names
+from agentflow.agents.binding import misplaced
+from agentflow.agents.facts import Fact, facts, spelled_currency, unsupported
+from agentflow.agents.polarity import content_stems, disagreement
+from agentflow.agents.replies import Citation, SentenceKind
+from agentflow.agents.sentences import plain
+from agentflow.agents.smalltalk import is_greeting, is_open_question
+from agentflow.agents.vocabulary import FUNCTION_WORDS, fold
+from knowledge.embedding import Embedder, FloatVector
+from knowledge.passages import Passage, PassageSentence
+
+# likeness = COSINE_WEIGHT * cosine + (1 - COSINE_WEIGHT) * share of the sentence's letter groups in the quote
+COSINE_WEIGHT = 0.5
+LIKENESS = 0.43
+_CANDIDATES = 8  # single sentences tried, best first
+_CENTRES = 4  # of those, around which neighbours are joined
+_MAX_JOINED = 3
+# A quote this much less like the sentence than one that contradicts it cannot save it.
+_DENIED_LEAD = 0.05
+_PRONOUN = re.compile(
+    r"\W*(?:she|he|it|they|this|these|that|those|there|zij|ze|hij|deze|dit|dat|die|er|sie|es|dies\w*|das|dort|daar)\b",
+    re.I,
+)
+_WORD = re.compile(r"[^\W_]+")
+_NO_SPACES = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a quote supports a sentence; `reason` says what is missing when it does not."""
+
+    ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Quote:
+    """One to three neighbouring sentences of a passage, or one row."""
+
+    passage: Passage
+    parts: tuple[PassageSentence, ...]
+    text: str
+    likeness: float
+
+    @property
+    def context(self) -> str:
+        return f"{self.passage.heading} {self.passage.sheet or ''} {self.passage.source}"
+
+    def citation(self) -> Citation:
+        """As it is stored with the message."""
+        first, last = self.parts[0], self.parts[-1]
+        return Citation(
+            source_id=self.passage.source_id,
+            source=self.passage.source,
+            version=self.passage.version,
+            page=self.passage.page,
+            sheet=self.passage.sheet,
+            row=first.row,
+            start=first.start,
+            end=last.end,
+            quote=self.text,
+            public=self.passage.public,
+        )
+
+
+class CitationChecker:
+    """Checks sentences against passages. Its methods compute vectors: call them off the event loop."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._sense = names.NameSense(embedder)
+
+    def supported(self, sentence: str, quote: str, *, context: str = "") -> Verdict:
+        """Whether `quote` supports `sentence`; names may also stand in `context` (heading, source title)."""
+        said = plain(sentence)
+        if _contains(quote, said):
+            return self._check(said, quote, context, likeness=1.0)
+        verdict = self._check(said, quote, context, likeness=1.0)
+        if not verdict.ok:
+            return verdict
+        vectors = self._embedder.embed_documents([said, quote])
+        return self._check(
+            said, quote, context, likeness=_likeness(said, quote, float(vectors[0] @ vectors[1]))
+        )
+
+    def cite(self, sentence: str, passages: Sequence[Passage]) -> tuple[Citation, ...] | None:
+        """The best supporting quote in `passages`, or None when no quote supports the sentence."""
+        said = plain(sentence)
+        if not said:
+            return None
+        for quote in _verbatim(said, passages):
+            if self._check(said, quote.text, quote.context, likeness=1.0).ok:
+                return (quote.citation(),)
+        seen = cache(lambda: names.certain_names([p.text for passage in passages for p in passage.sentences]))
+        vector = self._embedder.embed_documents([said])[0]
+        singles = _singles(said, vector, passages)
+        centres = singles[:_CENTRES]
+        denied = 0.0  # the best likeness of a quote that says otherwise
+        for quote in singles[:_CANDIDATES]:
+            if quote.likeness < max(LIKENESS, denied - _DENIED_LEAD):
+                break
+            if self._check(said, quote.text, quote.context, quote.likeness, seen).ok:
+                return (quote.citation(),)
+            denied = max(denied, quote.likeness)
+        for quote in _joined(said, vector, centres):
+            if quote.likeness < max(LIKENESS, denied - _DENIED_LEAD):
+                continue
+            if self._check(said, quote.text, quote.context, quote.likeness, seen).ok:
+                return (quote.citation(),)
+        return None
+
+    def _check(
+        self,
+        said: str,
+        quote: str,
+        context: str,
+        likeness: float,
+        seen: Callable[[], frozenset[str]] = frozenset,
+    ) -> Verdict:
+        if not said:
+            return Verdict(False, "empty")
+        if likeness < LIKENESS:
+            return Verdict(False, f"likeness {likeness:.2f}")
+        own, quoted = facts(said), facts(quote)
+        if missing := _missing_figure(own, quoted, quote, context):
+            return Verdict(False, f"figure: {missing}")
+        if name := names.stranger(said, quote, context, self._sense, seen):
+            return Verdict(False, f"name: {name}")
+        if turned := disagreement(said, quote):
+            return Verdict(False, turned)
+        if names.swapped(said, quote):
+            return Verdict(False, "names changed places")
+        if figure := misplaced(said, own, quote, quoted):
+            return Verdict(False, f"figure of something else: {figure.text}")
+        return Verdict(True)
+
+
+def classify(sentence: str, stock: Collection[str] = ()) -> SentenceKind:
+    """What a sentence without a citation is; `stock` holds the catalogue's texts, ready to be shown.
+
+    Anything that is not plainly a greeting, a question to the customer or stock text is a fact.
+    """
+    said = plain(sentence)
+    if said in stock or sentence.strip() in stock:
+        return "stock"
+    if facts(said):
+        return "fact"
+    if is_greeting(said):
+        return "greeting"
+    return "question" if is_open_question(said) else "fact"
+
+
+def _missing_figure(own: Sequence[Fact], quoted: Sequence[Fact], quote: str, context: str) -> str | None:
+    spelled = spelled_currency(quoted) | _signs(f"{quote} {context}")
+    titled = facts(context) if any(fact.kind == "code" for fact in own) else ()
+    for fact in own:
+        if not unsupported(fact, quoted, quote):
+            if fact.unit in _NAMED_UNITS and fact.unit not in spelled:
+                return fact.text
+            continue
+        if fact.kind != "code" or unsupported(
+            fact, titled, ""
+        ):  # a product's code is a name: the title may hold it
+            return fact.text
+    return None
+
+
+_NAMED_UNITS = frozenset({"EUR", "USD", "GBP", "CHF", "JPY", "percent"})
+_SIGNS = {"€": "EUR", "eur": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "usd": "USD", "dollar": "USD",
+          "dollars": "USD", "£": "GBP", "gbp": "GBP", "pounds": "GBP", "chf": "CHF", "%": "percent",
+          "percent": "percent", "prozent": "percent", "procent": "percent", "percentage": "percent"}  # fmt: skip
+
+
+def _signs(text: str) -> frozenset[str]:
+    """Currencies and percent signs anywhere, such as "Price (EUR)" in a table's header."""
+    found = re.findall(r"[€$£%]|[^\W\d_]+", fold(text))
+    return frozenset(_SIGNS[word] for word in found if word in _SIGNS)
+
+
+def _verbatim(said: str, passages: Sequence[Passage]) -> Iterator[_Quote]:
+    wanted = _flat(said)
+    for passage in passages:
+        if wanted not in _flat(" ".join(part.text for part in passage.sentences)):
+            continue
+        for length in range(1, _MAX_JOINED + 1):
+            for parts in _windows(passage, length):
+                if _contains(" ".join(part.text for part in parts), said):
+                    yield _Quote(passage, parts, _text_of(passage, parts), 1.0)
+
+
+def _singles(said: str, vector: FloatVector, passages: Sequence[Passage]) -> list[_Quote]:
+    quotes = [
+        _Quote(passage, (part,), part.text, _likeness(said, part.text, float(vector @ part.vector)))
+        for passage in passages
+        for part in passage.sentences
+    ]
+    return sorted(quotes, key=lambda quote: -quote.likeness)
+
+
+def _joined(said: str, vector: FloatVector, centres: Sequence[_Quote]) -> list[_Quote]:
+    quotes: dict[tuple[int, ...], _Quote] = {}
+    for centre in centres:
+        for length in range(2, _MAX_JOINED + 1):
+            for parts in _windows(centre.passage, length):
+                if not any(part is centre.parts[0] for part in parts) or not _all_needed(said, parts):
+                    continue
+                mean = np.mean([part.vector for part in parts], axis=0)
+                near = float(vector @ mean / max(float(np.linalg.norm(mean)), 1e-9))
+                near = max(near, *(float(vector @ part.vector) for part in parts))
+                text = _text_of(centre.passage, parts)
+                quotes[tuple(map(id, parts))] = _Quote(
+                    centre.passage, parts, text, _likeness(said, text, near)
+                )
+    return sorted(quotes.values(), key=lambda quote: (len(quote.parts), -quote.likeness))
+
+
+def _all_needed(said: str, parts: Sequence[PassageSentence]) -> bool:
+    """Each part holds something of the sentence beside names, or names what a following "she" stands for."""
+    wanted = content_stems(_without_names(said))
+    for index, part in enumerate(parts):
+        others = [other for other in parts if other is not part]
+        elsewhere = {word for other in others for word in content_stems(other.text)}
+        follows = index + 1 < len(parts) and _PRONOUN.match(parts[index + 1].text)
+        if not follows and not (wanted & content_stems(part.text)) - elsewhere:
+            return False
+    return True
+
+
+def _windows(passage: Passage, length: int) -> Iterator[tuple[PassageSentence, ...]]:
+    sentences = passage.sentences
+    for index in range(len(sentences) - length + 1):
+        parts = sentences[index : index + length]
+        if length == 1 or all(part.row is None for part in parts):
+            yield parts
+
+
+def _text_of(passage: Passage, parts: Sequence[PassageSentence]) -> str:
+    """The quote as it stands in the passage, white space and all, where its place is known."""
+    first, last = parts[0], parts[-1]
+    if len(parts) > 1 and passage.start is not None and first.start is not None and last.end is not None:
+        cut = passage.text[first.start - passage.start : last.end - passage.start]
+        if cut.startswith(first.text) and cut.endswith(last.text):
+            return cut
+    return " ".join(part.text for part in parts)
+
+
+def _flat(text: str) -> str:
+    return " ".join(_WORD.findall(fold(text)))
+
+
+def _contains(quote: str, said: str) -> bool:
+    """Word for word, whatever the white space, case and punctuation."""
+    wanted = _flat(said)
+    return bool(wanted) and f" {wanted} " in f" {_flat(quote)} "
+
+
+def _likeness(said: str, quote: str, cosine: float) -> float:
+    return COSINE_WEIGHT * cosine + (1 - COSINE_WEIGHT) * _shared(_without_names(said), quote)
+
+
+def _without_names(text: str) -> str:
+    """Names have to stand in the quote anyway; that they do says little about the rest of the sentence."""
+    certain = {name.text for name in names.names(text) if name.certain}
+    rest = " ".join(word for word in _WORD.findall(text) if word not in certain)
+    return rest if content_stems(rest) else text
+
+
+def _shared(said: str, quote: str) -> float:
+    """Share of the sentence's letter groups that the quote has too, 0 to 1."""
+    wanted = _grams(said)
+    return len(wanted & _grams(quote)) / len(wanted) if wanted else 0.0
+
+
+def _grams(text: str) -> set[str]:
+    grams: set[str] = set()
+    for word in _WORD.findall(fold(text)):
+        if _NO_SPACES.search(word):
+            grams.update(word[index : index + 2] for index in range(max(len(word) - 1, 1)))
+        elif word not in FUNCTION_WORDS:
+            padded = f" {word} "
+            grams.update(padded[index : index + 4] for index in range(max(len(padded) - 3, 1)))
+    return grams
