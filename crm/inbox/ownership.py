@@ -18,8 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit import jobs
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
-from channels import outbox
-from channels.models import OutboxRow
+from channels import OutboxRow, outbox
 from crm.inbox import events, repository
 from crm.inbox.errors import ConversationNotFound, NoAgent, TakeoverLost
 from crm.inbox.models import Conversation, Message

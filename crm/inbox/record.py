@@ -10,8 +10,8 @@ from agentflow.kit import jobs
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from agentflow.kit.settings import TurnSettings
+from channels import ChannelAccount
 from channels.messages import EventKind, InboundEvent
-from channels.models import ChannelAccount
 from crm.contacts import service as contacts
 from crm.inbox import events, repository
 from crm.inbox.errors import ConversationNotFound, MessageNotFound

@@ -189,7 +189,7 @@ class StaffReply(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field(min_length=1, max_length=20_000)
+    text: str = Field(min_length=1, max_length=4000)
 
 
 class RouteRead(BaseModel):
