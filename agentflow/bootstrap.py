@@ -22,7 +22,7 @@ from agentflow.kit.errors import Unavailable
 from agentflow.kit.event_tail import EventTail
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.jobs import Jobs, Queue
-from agentflow.kit.mail import open_mailer
+from agentflow.kit.mail import Mailer, open_mailer
 from agentflow.kit.rates import Rates
 from agentflow.kit.settings import Settings
 from agentflow.llm import service as llm
@@ -30,6 +30,7 @@ from channels.base import Channel
 from channels.outbox import Sender
 from channels.registry import build_channels
 from crm.inbox import service as inbox
+from crm.teams import service as teams
 from knowledge import service as knowledge
 from knowledge.embedding import Embedder
 from knowledge.ingest import IngestDeps, ingest
@@ -155,9 +156,9 @@ async def open_embedder(settings: Settings, stack: AsyncExitStack) -> Embedder:
     chosen = settings.embedding
     embedder: Embedder
     if chosen.base_url is not None:
-        from knowledge.embedding_openai import open_openai_embedder
+        from knowledge.embedding_openai import EgressEmbedder
 
-        embedder = await open_openai_embedder(chosen)
+        embedder = await asyncio.to_thread(EgressEmbedder, settings)
     elif chosen.model == "minilm":
         from knowledge.embedding_onnx import OnnxEmbedder
 
@@ -197,17 +198,24 @@ async def _open_runner(
     from agentflow.llm.offline import OfflineChatModel
 
     models = ModelFactory(egress.resolve, db.settings.turn)
-    stack.push_async_callback(models.close)
     runner = Runner(
         db,
         searcher,
         embedder,
         models=models,
         offline=OfflineChatModel(embedder=embedder),
-        mailer=open_mailer(db.settings),
+        alert=partial(_alert, db, open_mailer(db.settings)),
     )
     stack.push_async_callback(runner.close)
     return runner
+
+
+async def _alert(db: Database, mailer: Mailer, workspace_id: str, subject: str, body: str) -> None:
+    """Mail everybody who works in the workspace."""
+    async with db.read() as session:
+        addresses = await teams.staff_addresses(session, workspace_id)
+    for address in addresses:
+        await mailer.send(address, subject, body)
 
 
 def _desk(db: Database, replier: Runner, sender: Sender, rates: Rates) -> Desk:
@@ -229,7 +237,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
             await knowledge.sweep(session, app.settings.ingest)
 
     async def purge() -> None:
-        await knowledge.purge(app.db, app.files)
+        await knowledge.purge(app.db, app.files, app.searcher.forget)
 
     jobs.every("sources", float(app.settings.ingest.lease_seconds) / 2, sweep_sources)
     jobs.every("bin", HOUR, purge)

@@ -38,6 +38,16 @@ async def find_staff(session: AsyncSession, workspace_id: str, staff_id: str) ->
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def list_addresses(session: AsyncSession, workspace_id: str) -> list[str]:
+    """E-mail addresses of the staff, by name of the address."""
+    query = (
+        select(StaffMember.email)
+        .where(StaffMember.workspace_id == workspace_id, StaffMember.deleted_at.is_(None))
+        .order_by(StaffMember.email)
+    )
+    return list((await session.execute(query)).scalars())
+
+
 async def find_login(
     session: AsyncSession, token_hash: str, *, at: datetime
 ) -> tuple[LoginSession, StaffMember] | None:
@@ -113,7 +123,9 @@ async def find_default_team(session: AsyncSession, workspace_id: str) -> Team | 
     return (await session.execute(query)).scalars().first()
 
 
-async def list_teams(session: AsyncSession, workspace_id: str, *, after: str | None, limit: int) -> list[Team]:
+async def list_teams(
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
+) -> list[Team]:
     """Teams of this workspace by id; ids sort by time."""
     query = select(Team).where(Team.workspace_id == workspace_id).order_by(Team.id).limit(limit)
     if after is not None:

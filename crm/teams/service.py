@@ -312,3 +312,8 @@ def _team(session: AsyncSession, workspace_id: str, name: str, *, is_default: bo
 async def any_workspace(session: AsyncSession) -> bool:
     """Whether there is a workspace at all; a first run has none."""
     return await repository.first_workspace(session) is not None
+
+
+async def staff_addresses(session: AsyncSession, workspace_id: str) -> list[str]:
+    """The e-mail addresses of everybody who works in the workspace."""
+    return await repository.list_addresses(session, workspace_id)

@@ -1,0 +1,188 @@
+"""Commands that speak to a running server: upload files, and talk as a visitor would."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from agentflow.kit.egress import Egress
+from agentflow.kit.errors import BadRequest, Unavailable
+from agentflow.kit.settings import Settings
+
+POLL_SECONDS = 0.5
+WAIT_SECONDS = 20
+ANSWER_SECONDS = 60
+
+
+class ServerRefused(BadRequest):
+    """The server's own words for its refusal."""
+
+    code = "server_refused"
+
+
+class Remote:
+    """A running server; its address is the operator's, so it may be private."""
+
+    def __init__(self, egress: Egress, url: str, token: str | None) -> None:
+        self._egress = egress
+        self._url = url.rstrip("/")
+        self.token = token
+
+    async def ask(
+        self, method: str, path: str, *, json: object = None, body: bytes | None = None, **headers: str
+    ) -> dict[str, Any]:
+        """One request; a refusal is raised with the server's words."""
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        try:
+            answer = await self._egress.request(
+                method,
+                f"{self._url}{path}",
+                headers={name.replace("_", "-"): value for name, value in headers.items()},
+                json=json,
+                body=body,
+                timeout_seconds=60.0,
+                trusted=True,
+            )
+        except Unavailable as down:
+            raise ServerRefused(f"no server answers at {self._url}: {down.detail}") from down
+        content = answer.json()
+        if not isinstance(content, dict):
+            raise ServerRefused(f"{self._url} is not an AgentFlow server")
+        if answer.status >= 400:
+            raise ServerRefused(str(content.get("detail", f"the server answered {answer.status}")))
+        return content
+
+
+@asynccontextmanager
+async def _egress(settings: Settings) -> AsyncIterator[Egress]:
+    egress = Egress(settings)
+    try:
+        yield egress
+    finally:
+        await egress.close()
+
+
+async def ingest(
+    settings: Settings, sources: Sequence[Path], *, url: str | None, api_key: str, knowledge_base: str | None
+) -> int:
+    """Upload files, wait for each, and say how it went; exit code 1 when one failed."""
+    async with _egress(settings) as egress:
+        remote = Remote(egress, url or settings.public_url, api_key)
+        base = knowledge_base or await _only_base(remote)
+        added = [await _upload(remote, base, source) for source in sources]
+        done = await _wait(remote, added)
+    for source in done:
+        typer.echo(_result(source))
+    return 1 if any(source["state"] == "failed" for source in done) else 0
+
+
+async def _only_base(remote: Remote) -> str:
+    found = (await remote.ask("GET", "/api/v1/knowledge-bases?limit=2"))["items"]
+    if len(found) != 1:
+        raise ServerRefused("name the knowledge base with --knowledge-base")
+    return str(found[0]["id"])
+
+
+async def _upload(remote: Remote, base: str, source: Path) -> dict[str, Any]:
+    try:
+        content = await asyncio.to_thread(source.read_bytes)
+    except OSError as wrong:
+        raise BadRequest(f"{source} cannot be read: {wrong.strerror}") from wrong
+    boundary = uuid.uuid4().hex
+    name = source.name.replace('"', "%22")
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    return await remote.ask(
+        "POST",
+        f"/api/v1/knowledge-bases/{base}/sources",
+        body=head.encode() + content + f"\r\n--{boundary}--\r\n".encode(),
+        Content_Type=f"multipart/form-data; boundary={boundary}",
+        Idempotency_Key=boundary,
+    )
+
+
+async def _wait(remote: Remote, added: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    done: list[dict[str, Any]] = []
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=Console(stderr=True)) as progress:
+        for source in added:
+            task = progress.add_task(str(source["name"]), total=None)
+            while True:
+                state = await remote.ask("GET", f"/api/v1/sources/{source['id']}")
+                total = state["progress"]["total"] or None
+                progress.update(task, completed=state["progress"]["done"], total=total)
+                if state["state"] in ("ready", "failed"):
+                    break
+                await asyncio.sleep(POLL_SECONDS)
+            done.append(state)
+    return done
+
+
+def _result(source: Mapping[str, Any]) -> str:
+    if source["state"] == "failed":
+        return f"{source['name']}: failed, {source['reason']['detail']}"
+    warning = " (no text was found in it)" if source["warning"] == "no_text" else ""
+    return f"{source['name']}: ready, {source['passages']} passages{warning}"
+
+
+async def chat(settings: Settings, *, site: str, url: str | None) -> None:
+    """Ask from the terminal; an empty line or Ctrl-D ends."""
+    async with _egress(settings) as egress:
+        remote = Remote(egress, url or settings.public_url, None)
+        visit = await remote.ask("POST", f"/widget/v1/{site}/sessions", json={"locale": "en"})
+        remote.token = visit["token"]
+        cursor = int(visit["cursor"])
+        typer.echo("Ask something; an empty line ends.")
+        while question := (await asyncio.to_thread(_read_line)).strip():
+            sent = await remote.ask(
+                "POST",
+                "/widget/v1/messages",
+                json={"client_msg_id": uuid.uuid4().hex, "type": "text", "text": question},
+            )
+            cursor = await _print_answer(remote, cursor, str(sent["id"]))
+
+
+def _read_line() -> str:
+    sys.stdout.write("> ")
+    sys.stdout.flush()
+    return sys.stdin.readline()
+
+
+async def _print_answer(remote: Remote, cursor: int, question_id: str) -> int:
+    """Print sentences as they come, and their sources at the end."""
+    seen_question = False
+    loop = asyncio.get_running_loop()
+    end = loop.time() + ANSWER_SECONDS
+    while loop.time() < end:
+        page = await remote.ask("GET", f"/widget/v1/events?cursor={cursor}&wait={WAIT_SECONDS}")
+        cursor = int(page["cursor"])
+        for event in page["events"]:
+            payload = event["payload"]
+            if event["kind"] == "message" and payload["message_id"] == question_id:
+                seen_question = True
+            elif seen_question and event["kind"] == "message" and payload["role"] != "contact":
+                _print_message(payload)
+                return cursor
+    typer.echo("(no answer came; somebody will get back to you)")
+    return cursor
+
+
+def _print_message(payload: Mapping[str, Any]) -> None:
+    notes: dict[int, str] = {}
+    words = []
+    for sentence in payload["sentences"]:
+        for cited in sentence["citations"]:
+            place = f", {cited['place']}" if cited["place"] else ""
+            notes[cited["n"]] = f'[{cited["n"]}] {cited["title"]}{place}: "{cited["quote"]}"'
+        words.append(sentence["text"] + "".join(f" [{cited['n']}]" for cited in sentence["citations"]))
+    typer.echo(" ".join(words) or payload["text"])
+    for number in sorted(notes):
+        typer.echo(f"  {notes[number]}")
