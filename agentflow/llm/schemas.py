@@ -16,7 +16,7 @@ def _without_slash(address: str) -> str:
 
 Address = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s/?#@]+[^\s?#]*$", max_length=2000),
+    StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=2000),
     AfterValidator(_without_slash),
 ]
 
