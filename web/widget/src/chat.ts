@@ -199,6 +199,7 @@ export class Chat {
   }
 
   private show(message: Message, live: boolean): void {
+    if (message.client_msg_id) this.outbox.drop(message.client_msg_id); // it arrived, whatever its request says
     const fresh = this.thread.put(message);
     if (message.role === "contact") return;
     this.lastSeen = message.message_id;

@@ -90,7 +90,10 @@ export class Thread {
     entry.final = true;
     this.place(entry, message.seq);
     entry.node.classList.remove("sending", "writing");
-    if (fresh) this.fill(entry, message);
+    if (fresh) {
+      this.fill(entry, message);
+      entry.foot.replaceChildren();
+    }
     entry.node.removeAttribute("aria-busy");
     if (message.status) this.status(message.message_id, message.status);
     if (message.role !== "contact") this.typing(false);
