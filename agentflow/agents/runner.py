@@ -10,7 +10,6 @@ import json
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from langchain_core.language_models import BaseChatModel
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,6 +29,7 @@ from agentflow.agents.stock import own_words
 from agentflow.agents.tools import HAND_OFF
 from agentflow.kit.db import Database, refuse_inside_transaction
 from agentflow.kit.errors import NotFound
+from agentflow.kit.mail import Mail, Mailer
 from agentflow.kit.telemetry import span
 from agentflow.kit.tools import Tool, ToolContext
 from agentflow.llm import service as llm
@@ -49,14 +49,6 @@ SPEAKING_SHARE = 0.95
 TONES_WITH_TEXTS = frozenset(
     {"friendly", "informal"}
 )  # offline; plain sentences are professional as they are
-
-
-class Alert(Protocol):
-    """Tells the workspace's admins that something needs them."""
-
-    async def __call__(self, workspace_id: str, subject: str, body: str) -> None:
-        """Send it; may take seconds and may raise."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -116,14 +108,14 @@ class Runner:
         *,
         models: ModelFactory,
         offline: BaseChatModel,
-        alert: Alert,
+        mailer: Mailer,
     ) -> None:
         self._db = db
         self._searcher = searcher
         self._embedder = embedder
         self._models = models
         self._offline = Candidate("offline", offline, "offline")
-        self._alert = alert
+        self._mailer = mailer
         self._settings = db.settings.turn
         self._checker = CitationChecker(embedder)
         self._ordinary: OrdinaryQuestions | None = None
@@ -357,7 +349,10 @@ class Runner:
             f"It is left alone for {llm.CIRCUIT_MINUTES} minutes; answers come from the next model."
         )
         try:
-            await self._alert(workspace_id, f"Model connection refused: {name}", body)
+            async with self._db.read() as session:
+                admins = await teams.staff_addresses(session, workspace_id)
+            if admins:
+                await self._mailer.send(Mail(tuple(admins), f"Model connection refused: {name}", body))
         except Exception:
             log.exception("an alert could not be sent")
 
