@@ -69,13 +69,3 @@ def unit_rows(matrix: FloatMatrix) -> FloatMatrix:
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     scaled: FloatMatrix = (matrix / np.maximum(lengths, 1e-12)).astype(np.float32)
     return scaled
-
-
-def foreignness_by_bytes(text: str) -> Foreignness:
-    """An estimate where no tokenizer is at hand: plain ASCII words look known, other scripts look foreign."""
-    words = text.split()
-    if not words:
-        return Foreignness(1.0, 0.0)
-    foreign = sum(1 for letter in text if letter.isalpha() and ord(letter) > 0x24F)
-    letters = sum(1 for letter in text if letter.isalpha())
-    return Foreignness(1.0 + 2.0 * foreign / max(letters, 1), 0.0)

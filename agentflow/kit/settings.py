@@ -7,7 +7,7 @@ underscores: `AGENTFLOW_INGEST__PROCESSES=4`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -108,7 +108,7 @@ class EmbeddingSettings(BaseModel):
     """Which model turns text into vectors. `minilm` is the packaged default."""
 
     model: str = "minilm"  # minilm | a sentence-transformers name or folder | an endpoint's model name
-    precision: str = "int8"  # int8 | fp32, for minilm
+    precision: Literal["int8", "fp32"] = "int8"  # for minilm
     base_url: str | None = None  # an OpenAI-compatible endpoint makes the model remote
     api_key: SecretStr | None = None
     ingest_threads: int = 2
@@ -122,6 +122,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Path(".agentflow")
+    model_cache: Path = Path.home() / ".cache" / "agentflow" / "models"  # shared by every home on the machine
     port: int = 8000
     database_url: str | None = None  # default: SQLite in the home folder
     key: SecretStr | None = None  # Fernet key(s), newest first, comma separated
