@@ -173,15 +173,24 @@ class Egress:
 
     async def check(self, url: str) -> None:
         """Raises AddressRefused when `url` may not be called now; CallFailed when its name is unknown."""
-        parsed = self._policy.check_url(url)
+        await self.resolve(url)
+
+    async def resolve(self, url: str) -> str:
+        """The IP address to call for `url`, for a client that makes its own connection there.
+
+        Raises AddressRefused and CallFailed.
+        """
         refuse_inside_transaction("a name lookup")
-        if parsed.raw_host is None or _is_literal(parsed.raw_host):
-            return
+        parsed = self._policy.check_url(url)
+        host = parsed.raw_host or ""
+        if _is_literal(host):
+            return host
         resolver = _CheckedResolver(self._resolver or aiohttp.ThreadedResolver(), self._policy)
         try:
-            await resolver.resolve(parsed.raw_host, parsed.port or 0, socket.AF_UNSPEC)
+            found = await resolver.resolve(host, parsed.port or 0, socket.AF_UNSPEC)
         except OSError as unknown:
             raise CallFailed(f"the name {parsed.host} is unknown", sent=False) from unknown
+        return found[0]["host"]
 
     async def close(self) -> None:
         """Close every connection."""

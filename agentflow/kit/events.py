@@ -129,8 +129,7 @@ async def read_events(
         query = query.where(EventRow.stream.in_([stream] if isinstance(stream, str) else list(stream)))
     if kinds is not None:
         query = query.where(EventRow.kind.in_(kinds))
-    rows = (await session.execute(query)).scalars()
-    return [Event(row.cursor, row.stream, row.kind, json.loads(row.payload), row.created_at) for row in rows]
+    return [_read(row) for row in (await session.execute(query)).scalars()]
 
 
 async def find_last_event(
@@ -142,7 +141,7 @@ async def find_last_event(
     up_to: int | None = None,
     skip: int = 0,
 ) -> Event | None:
-    """The newest event of a kind in a stream, at most at the cursor `up_to`, passing over `skip` newer ones."""
+    """The newest event of a kind in a stream, at most at the cursor `up_to`, passing over `skip` of them."""
     query = (
         select(EventRow)
         .where(EventRow.workspace_id == workspace_id, EventRow.stream == stream, EventRow.kind == kind)
@@ -153,7 +152,11 @@ async def find_last_event(
     if up_to is not None:
         query = query.where(EventRow.cursor <= up_to)
     row = (await session.execute(query)).scalar_one_or_none()
-    return row and Event(row.cursor, row.stream, row.kind, json.loads(row.payload), row.created_at)
+    return None if row is None else _read(row)
+
+
+def _read(row: EventRow) -> Event:
+    return Event(row.cursor, row.stream, row.kind, json.loads(row.payload), row.created_at)
 
 
 async def last_cursor(session: AsyncSession, workspace_id: str) -> int:

@@ -37,13 +37,15 @@ class Rates:
             at = now(session)
             start = datetime.fromtimestamp(at.timestamp() // seconds * seconds, at.tzinfo)
             ends = start + timedelta(seconds=seconds)
-            statement = insert(RateCounter).values(
-                name=f"{kind}:{who}"[:300], window_start=start, hits=1, expires_at=ends
+            statement = (
+                insert(RateCounter)
+                .values(name=f"{kind}:{who}"[:300], window_start=start, hits=1, expires_at=ends)
+                .on_conflict_do_update(
+                    index_elements=["name", "window_start"],
+                    set_={"hits": RateCounter.hits + 1},
+                )
+                .returning(RateCounter.hits)
             )
-            statement = statement.on_conflict_do_update(
-                index_elements=["name", "window_start"],
-                set_={"hits": RateCounter.hits + 1},
-            ).returning(RateCounter.hits)
             hits = (await session.execute(statement)).scalar_one()
         if hits > limit:
             wait = max(1, math.ceil((ends - at).total_seconds()))

@@ -139,7 +139,8 @@ async def test_that_a_name_that_leads_inside_is_refused_unless_it_is_listed(
         await make_egress().request("GET", f"http://localhost:{port}/")
     listed = make_egress("shop.example", names=Names(["127.0.0.1"]))
     assert (await listed.request("GET", f"http://shop.example:{port}/")).status == 200
-    await listed.check(f"http://shop.example:{port}/")
+    assert await listed.resolve(f"http://shop.example:{port}/") == "127.0.0.1"
+    assert await listed.resolve("https://[2606:4700::1111]/") == "2606:4700::1111"
 
 
 async def test_that_a_name_is_resolved_once_and_a_second_answer_is_never_used(
