@@ -22,7 +22,7 @@ from agentflow.kit.errors import Unavailable
 from agentflow.kit.event_tail import EventTail
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.jobs import Jobs, Queue
-from agentflow.kit.mail import Mailer, open_mailer
+from agentflow.kit.mail import Mail, Mailer, open_mailer
 from agentflow.kit.rates import Rates
 from agentflow.kit.settings import Settings
 from agentflow.llm import service as llm
@@ -156,13 +156,14 @@ async def open_embedder(settings: Settings, stack: AsyncExitStack) -> Embedder:
     chosen = settings.embedding
     embedder: Embedder
     if chosen.base_url is not None:
-        from knowledge.embedding_openai import EgressEmbedder
+        from knowledge.embedding_openai import open_openai_embedder
 
-        embedder = await asyncio.to_thread(EgressEmbedder, settings)
+        embedder = await asyncio.to_thread(open_openai_embedder, settings)
     elif chosen.model == "minilm":
-        from knowledge.embedding_onnx import OnnxEmbedder
+        from knowledge.embedding_onnx import OnnxEmbedder, is_built
 
-        build_default_model(settings)
+        if not is_built(settings.model_cache):  # the builder's libraries are loaded only when needed
+            build_default_model(settings)
         embedder = await asyncio.to_thread(
             partial(
                 OnnxEmbedder, settings.model_cache, precision=chosen.precision, threads=chosen.ingest_threads
@@ -171,10 +172,10 @@ async def open_embedder(settings: Settings, stack: AsyncExitStack) -> Embedder:
     else:
         from knowledge.embedding_sentence_transformers import SentenceTransformersEmbedder
 
-        embedder = await asyncio.to_thread(SentenceTransformersEmbedder, chosen.model)
-    close = getattr(embedder, "close", None)
-    if close is not None:
-        stack.callback(close)
+        embedder = await asyncio.to_thread(
+            partial(SentenceTransformersEmbedder, chosen.model, threads=chosen.ingest_threads)
+        )
+    stack.callback(embedder.close)
     return embedder
 
 
@@ -214,8 +215,7 @@ async def _alert(db: Database, mailer: Mailer, workspace_id: str, subject: str, 
     """Mail everybody who works in the workspace."""
     async with db.read() as session:
         addresses = await teams.staff_addresses(session, workspace_id)
-    for address in addresses:
-        await mailer.send(address, subject, body)
+    await mailer.send(Mail(tuple(addresses), subject, body))
 
 
 def _desk(db: Database, replier: Runner, sender: Sender, rates: Rates) -> Desk:

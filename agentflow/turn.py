@@ -11,15 +11,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from channels.outbox import Sender
-from crm.inbox.errors import OwnerChanged
-
 from agentflow.agents.replies import CheckedSentence, Outcome, TurnRequest
 from agentflow.kit.db import Database
 from agentflow.kit.errors import TooMany
 from agentflow.kit.rates import Rates
 from agentflow.kit.telemetry import TURNS, span
+from channels.outbox import Sender
 from crm.inbox import service as inbox
+from crm.inbox.errors import OwnerChanged
 from crm.inbox.schemas import Answering, AnswerOutcome
 
 DAY = 24 * 60 * 60
@@ -53,15 +52,19 @@ async def answer(desk: Desk, conversation_id: str, seq: int) -> None:
     """Answer message `seq` of a conversation, unless that is not, or no longer, ours to do."""
     with span("turn", conversation=conversation_id, seq=seq):
         await desk.sender.send_pending(conversation_id)  # what a crash left between storing and sending
-        async with desk.db.transaction() as session:
-            answering = await inbox.begin_answer(session, conversation_id, seq)
+        with span("begin"):
+            async with desk.db.transaction() as session:
+                answering = await inbox.begin_answer(session, conversation_id, seq)
         if answering is None:
             return
-        await desk.sender.typing(answering.channel, answering.conversation_id, answering.workspace_id)
+        await desk.sender.typing(
+            answering.channel, answering.conversation_id, answering.workspace_id, answering.contact_ref
+        )
         try:
             outcome = await _reply(desk, answering)
-            async with desk.db.transaction() as session:
-                finished = await inbox.finish_answer(session, answering, _stored(outcome))
+            with span("store", action=outcome.action):
+                async with desk.db.transaction() as session:
+                    finished = await inbox.finish_answer(session, answering, _stored(outcome))
         except OwnerChanged:
             return  # a person took over: nothing more is said
         TURNS.labels(action=outcome.action).inc()
@@ -70,8 +73,9 @@ async def answer(desk: Desk, conversation_id: str, seq: int) -> None:
 
 async def _reply(desk: Desk, answering: Answering) -> Outcome:
     async def say(n: int, sentence: CheckedSentence) -> None:
-        async with desk.db.transaction() as session:
-            await inbox.add_sentence(session, answering, n, asdict(sentence))
+        with span("sentence", n=n):
+            async with desk.db.transaction() as session:
+                await inbox.add_sentence(session, answering, n, asdict(sentence))
 
     request = TurnRequest(
         workspace_id=answering.workspace_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 import itertools
@@ -19,17 +20,28 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 from sqlalchemy import create_engine
 
 from agentflow.kit.clock import ManualClock
+from agentflow import migrations
 from agentflow.kit.db import Base, Database, postgres_url
 from agentflow.kit.jobs import migrate_jobs
 from agentflow.kit.settings import Settings
+from crm.teams import service as teams
+from crm.teams.schemas import ApiKeyCreate, Scope
+from tests.e2e.live import LiveApp
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("agentflow", "knowledge", "channels", "crm")
 TEST_KEY = "Zm9yLXRlc3RzLW9ubHktZm9yLXRlc3RzLW9ubHktMDA="
 TEMPLATE = "template_agentflow"
+# One test server serves many tests at once; the limits themselves have tests of their own.
+MANY = {
+    "AGENTFLOW_LIVECHAT__SESSIONS_PER_MINUTE": "100000",
+    "AGENTFLOW_LIVECHAT__MESSAGES_PER_MINUTE": "100000",
+    "AGENTFLOW_LIVECHAT__TURNS_PER_DAY": "100000",
+}
 
 
 def load_tables() -> None:
@@ -47,7 +59,9 @@ def create_tables(url: str) -> None:
     load_tables()
     migrate_jobs(Settings.model_validate({"database_url": url}))
     engine = create_engine(url)
-    Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+        command.stamp(migrations.config(connection), "head")
     engine.dispose()
 
 
@@ -181,3 +195,36 @@ def _wait_for_postgres(url: str, log: Path) -> None:
         else:
             return
     pytest.fail(f"PostgreSQL did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def live_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
+    """One running server with the demo workspace and its knowledge, on SQLite, for many tests."""
+    app = LiveApp(tmp_path_factory.mktemp("live") / "home").start(**MANY)
+    app.wait_for_knowledge()
+    yield app
+    app.stop()
+
+
+@pytest.fixture
+def fresh_app(database_url: str, tmp_path: Path) -> Iterator[LiveApp]:
+    """A server of one's own on an empty database of either store; `start` it."""
+    app = LiveApp(tmp_path / "home", database_url, MANY)
+    yield app
+    app.stop()
+
+
+@pytest.fixture
+def other_workspace_key(live_app: LiveApp) -> str:
+    """An API key of a second workspace on the running server, with every scope."""
+    return asyncio.run(make_workspace(live_app.home))
+
+
+async def make_workspace(home: Path) -> str:
+    database = Database(Settings.model_validate({"home": home}))
+    async with database.transaction() as session:
+        workspace = await teams.create_workspace(session, name="Other", time_zone="UTC", locale="en")
+        data = ApiKeyCreate(name="all", scopes=list(Scope))
+        _, secret = await teams.create_key(session, workspace.id, data)
+    await database.close()
+    return secret

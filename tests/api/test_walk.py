@@ -1,0 +1,137 @@
+"""Every route of the OpenAPI, with every kind of wrong credential and with another workspace's ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.live import LiveApp
+
+METHODS = ("get", "post", "put", "patch", "delete")
+OPEN = {("post", "/api/v1/auth/login")}
+
+
+def routes(app: LiveApp) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    schema = app.call("GET", "/api/openapi.json")[1]
+    for path, item in schema["paths"].items():
+        for method in METHODS:
+            if method in item and path.startswith("/api/v1") and (method, path) not in OPEN:
+                yield method, path, item[method]
+
+
+def filled(path: str, value: str) -> str:
+    parts = [value if part.startswith("{") else part for part in path.split("/")]
+    return "/".join(parts)
+
+
+def is_problem(body: Any, status: int) -> bool:
+    return isinstance(body, dict) and body["status"] == status and bool(body["code"]) and bool(body["detail"])
+
+
+@pytest.mark.parametrize("token", [None, "afk_wrong", "x" * 3000, "é"], ids=["none", "wrong", "long", "odd"])
+def test_that_no_route_answers_without_a_valid_credential(live_app: LiveApp, token: str | None) -> None:
+    walked = 0
+    for method, path, _ in routes(live_app):
+        headers = {"Authorization": f"Bearer {token}".encode("utf-8").decode("latin-1")} if token else {}
+        status, body = live_app.call(method.upper(), filled(path, "x_1"), {}, headers=headers)
+        assert status == 401, (method, path, body)
+        assert is_problem(body, 401)
+        walked += 1
+    assert walked > 25
+
+
+def test_that_a_key_without_scopes_for_it_is_refused_everywhere(live_app: LiveApp) -> None:
+    own = {"knowledge:read": "/knowledge-bases", "agents:read": "/agents"}
+    for scope, allowed in own.items():
+        status, made = live_app.api("POST", "/api-keys", {"name": scope, "scopes": [scope]})
+        assert status == 201
+        for method, path, _ in routes(live_app):
+            target = filled(path, "x_1")
+            status, body = live_app.call(method.upper(), target, {}, token=made["key"])
+            if target.startswith(f"/api/v1{allowed}") or "/sources" in target:
+                assert status < 500, (method, path, body)
+            else:
+                assert status in (401, 403, 422), (scope, method, path, body)
+                assert is_problem(body, status)
+
+
+def test_that_ids_of_another_workspace_are_not_found(live_app: LiveApp, other_workspace_key: str) -> None:
+    """The demo workspace's real ids, asked for by somebody else."""
+    real = real_ids(live_app)
+    tried = 0
+    for method, path, _ in routes(live_app):
+        if "{" not in path:
+            continue
+        name = path.split("{")[1].split("}")[0]
+        body: object = {"name": "x"} if method == "patch" else {}
+        if path.endswith("/route"):
+            body = {"agent_id": real["agent_id"]}
+        if path.endswith("/messages") and method == "post":
+            body = {"text": "hi"}
+        if path.startswith("/api/v1/sources") and method == "patch":
+            body = {"public": True}
+        target = filled(path, real[name]) + ("?q=x" if path.endswith("/search") else "")
+        if path.endswith("/sources") and method == "post":
+            status, answer = live_app.upload(real[name], "a.txt", b"x", token=other_workspace_key)
+        else:
+            status, answer = live_app.call(method.upper(), target, body, token=other_workspace_key)
+        assert status in (401, 404), (method, path, status, answer)
+        assert is_problem(answer, status)
+        tried += 1
+    assert tried > 15
+
+
+def real_ids(app: LiveApp) -> dict[str, str]:
+    visitor = app.visit()
+    visitor.say("Hello", "walk-1")
+    base = app.knowledge_base()
+    connection = app.api(
+        "POST", "/model-connections", {"name": "m", "base_url": "https://93.184.215.14/v1", "model": "m"}
+    )[1]
+    return {
+        "knowledge_base_id": base,
+        "source_id": app.sources()[0]["id"],
+        "agent_id": app.api("GET", "/agents")[1]["items"][0]["id"],
+        "connection_id": connection["id"],
+        "account_id": app.api("GET", "/channel-accounts")[1]["items"][0]["id"],
+        "key_id": app.api("GET", "/api-keys")[1]["items"][0]["id"],
+        "conversation_id": visitor.conversation_id,
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"null", b'"x"', b"{\"name\": 1e999}", b"\xff\xfe", b"[" * 100_000, b""]
+)
+def test_that_malformed_json_is_a_problem(live_app: LiveApp, body: bytes) -> None:
+    for path in ("/agents", "/knowledge-bases", "/api-keys", "/teams"):
+        status, answer = live_app.call("POST", f"/api/v1{path}", body, token=live_app.api_key)
+        assert status in (400, 422), (path, body[:20], answer)
+        assert is_problem(answer, status)
+
+
+def test_that_unknown_paths_and_methods_are_problems(live_app: LiveApp) -> None:
+    for method, path, expected in (("GET", "/api/v1/nothing", 404), ("DELETE", "/api/v1/teams", 405)):
+        status, body = live_app.call(method, path, token=live_app.api_key)
+        assert status == expected
+        assert is_problem(body, expected)
+
+
+def test_that_a_body_above_the_limit_is_refused(live_app: LiveApp) -> None:
+    status, body = live_app.upload(live_app.knowledge_base(), "big.txt", b"a" * (22 * 1024 * 1024))
+    assert status == 413
+    assert body["limit"] > 20 * 1024 * 1024
+
+
+def test_that_a_repeated_post_is_done_once(live_app: LiveApp) -> None:
+    headers = {"Idempotency-Key": "same", "Authorization": f"Bearer {live_app.api_key}"}
+    first = live_app.call("POST", "/api/v1/teams", {"name": "Returns"}, headers=headers)
+    again = live_app.call("POST", "/api/v1/teams", {"name": "Returns"}, headers=headers)
+    assert first == again
+    assert first[0] == 201
+    other = live_app.call("POST", "/api/v1/teams", {"name": "Repairs"}, headers=headers)
+    assert other[1]["code"] == "idempotency_key_reused"
+    names = [team["name"] for team in live_app.api("GET", "/teams")[1]["items"]]
+    assert names.count("Returns") == 1
+    assert "Repairs" not in names
