@@ -33,6 +33,11 @@ def model_file(precision: Precision) -> str:
     return f"minilm.{precision}.onnx"
 
 
+def is_built(cache: Path) -> bool:
+    """True when the cache holds the model; cheap, for every start. `embedding_export.build` looks closer."""
+    return (cache / FOLDER / STAMP).is_file()
+
+
 class OnnxEmbedder:
     """MiniLM from the model cache. Raises Misconfigured when it has not been built there."""
 
