@@ -194,10 +194,10 @@ async def _embed_file(deps: IngestDeps, run: _Run) -> None:
     async with deps.db.read() as session:
         base = await get_knowledge_base(session, run.workspace_id, run.knowledge_base_id)
     check_embedding(base.embedding_fingerprint, base.embedding_name, deps.embedder)
-    path = deps.files.path(run.file_key)
-    if not path.is_file():
-        raise NotFound("the uploaded file is gone; upload it again", code="file_missing")
-    read = await deps.reader.read(path, run.name)
+    try:
+        read = await deps.reader.read(deps.files.path(run.file_key), run.name)
+    except FileNotFoundError as gone:
+        raise NotFound("the uploaded file is gone; upload it again", code="file_missing") from gone
     drafts = [_storable(draft) for draft in read.chunks]
     done = await _already_stored(deps, run, drafts)
     await _hold(
