@@ -188,8 +188,13 @@ def sentence(text: str, *, page: int = 3, public: bool = False, quote: str | Non
     return {"text": text, "citations": [citation], "kind": "fact"}
 
 
-def reply(text: str = "We are open.", action: Any = "reply", **more: Any) -> AnswerOutcome:
-    return AnswerOutcome(action=action, text=text, sentences=[sentence(text)], language="en", **more)
+def reply(text: str = "We are open.", *, failed: bool = False) -> AnswerOutcome:
+    return AnswerOutcome("reply", text, [sentence(text)], "en", failed=failed)
+
+
+def handoff(team_id: str | None = None) -> AnswerOutcome:
+    text = "I am passing you to our team."
+    return AnswerOutcome("handoff", text, [sentence(text)], "en", team_id=team_id, reason="customer_asks")
 
 
 def payloads(events: list[Event]) -> str:

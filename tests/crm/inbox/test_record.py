@@ -16,7 +16,7 @@ from crm.inbox.models import Conversation, Message
 from tests.talk import BURST, Talk, make_talk, said
 
 
-async def test_that_a_message_brings_contact_conversation_event_and_job_in_one_transaction(
+async def test_that_a_message_brings_contact_conversation_event_and_job(
     talk: Talk,
 ) -> None:
     recorded = await talk.say("When are you open?", key="c-1")
