@@ -22,7 +22,7 @@ from agentflow.kit.errors import Unavailable
 from agentflow.kit.event_tail import EventTail
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.jobs import Jobs, Queue
-from agentflow.kit.mail import Mail, Mailer, open_mailer
+from agentflow.kit.mail import open_mailer
 from agentflow.kit.rates import Rates
 from agentflow.kit.settings import Settings
 from agentflow.llm import service as llm
@@ -30,7 +30,6 @@ from channels.base import Channel
 from channels.outbox import Sender
 from channels.registry import build_channels
 from crm.inbox import service as inbox
-from crm.teams import service as teams
 from knowledge import service as knowledge
 from knowledge.embedding import Embedder
 from knowledge.ingest import IngestDeps, ingest
@@ -205,17 +204,10 @@ async def _open_runner(
         embedder,
         models=models,
         offline=OfflineChatModel(embedder=embedder),
-        alert=partial(_alert, db, open_mailer(db.settings)),
+        mailer=open_mailer(db.settings),
     )
     stack.push_async_callback(runner.close)
     return runner
-
-
-async def _alert(db: Database, mailer: Mailer, workspace_id: str, subject: str, body: str) -> None:
-    """Mail everybody who works in the workspace."""
-    async with db.read() as session:
-        addresses = await teams.staff_addresses(session, workspace_id)
-    await mailer.send(Mail(tuple(addresses), subject, body))
 
 
 def _desk(db: Database, replier: Runner, sender: Sender, rates: Rates) -> Desk:

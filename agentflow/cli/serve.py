@@ -36,7 +36,6 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings) -> None:
     """API, widget and worker in one process; makes the demo workspace in an empty database."""
     set_up_logging(settings)
-    bootstrap.build_default_model(settings)
     async with bootstrap.start(settings) as application:
         made = await demo.make(application)
         app = create_app(settings, lambda: nullcontext(application))
