@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from playwright.async_api import (
     BrowserContext,
@@ -15,6 +14,8 @@ from playwright.async_api import (
     StorageState,
     ViewportSize,
 )
+
+from tests.e2e.live import LiveApp
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "agentflow" / "web" / "static"
@@ -31,18 +32,6 @@ ARGUMENTS = [
 ]
 DESKTOP = ViewportSize(width=1200, height=800)
 PHONE = ViewportSize(width=390, height=844)
-
-
-class LiveApp(Protocol):
-    """The running app with the demo workspace, from the fixture `live_app`."""
-
-    url: str
-    site_key: str
-    admin_email: str
-    admin_password: str
-
-    def restart(self) -> None:
-        """Stop the server and start it again on the same port and data."""
 
 
 Visit = Callable[..., Awaitable[BrowserContext]]

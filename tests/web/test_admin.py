@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.async_api import FilePayload, Page, expect
 
-from tests.web.browsing import LiveApp, Visit, open_admin, open_demo
+from tests.e2e.live import LiveApp
+from tests.web.browsing import Visit, open_admin, open_demo
 
 
 def text_file(name: str, words: str) -> FilePayload:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
-from tests.web.browsing import DESKTOP, PHONE, LiveApp, Visit, open_admin, open_demo, violations
+from tests.e2e.live import LiveApp
+from tests.web.browsing import DESKTOP, PHONE, Visit, open_admin, open_demo, violations
 
 LOOKS = [
     pytest.param(DESKTOP, False, id="light"),

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from playwright.async_api import BrowserContext, Page, Request, Route, expect
 
-from tests.web.browsing import PHONE, Chat, LiveApp, Visit, open_demo
+from tests.e2e.live import LiveApp
+from tests.web.browsing import PHONE, Chat, Visit, open_demo
 
 STRICT = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

@@ -14,7 +14,7 @@ export class Answer {
   private readonly items = new Map<number, HTMLLIElement>();
   private only: number | null = null; // the one source a chip has opened
 
-  constructor() {
+  constructor(private readonly base: string) {
     this.node.append(this.words, this.sources);
     this.label.addEventListener("click", (event) => this.showAll(event));
   }
@@ -55,7 +55,7 @@ export class Answer {
       h("b", { dir: "auto" }, title),
       place && h("span", { class: "place" }, place),
       h("blockquote", { dir: "auto" }, quote),
-      url && link(url, text("open_source")),
+      url && link(url, text("open_source"), this.base),
     );
     this.items.set(n, item);
     this.list.append(item);

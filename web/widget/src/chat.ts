@@ -21,7 +21,7 @@ export interface Options {
 export class Chat {
   readonly panel: Panel;
   private readonly server: Server;
-  private readonly thread = new Thread();
+  private readonly thread: Thread;
   private readonly outbox: Outbox;
   private dressing: Promise<void> | null = null;
   private starting: Promise<void> | null = null;
@@ -31,11 +31,13 @@ export class Chat {
   private renewedAt = 0;
   private noticeTimer = 0;
   private retryTimer = 0;
-  private lastSeen = ""; // newest message of the other side
-  private readTold = "";
+  private newest: Message | null = null; // of the other side
+  private readTold: Message | null = null;
+  private readonly noted = new Set<string>();
 
   constructor(private readonly options: Options) {
     speak(options.language);
+    this.thread = new Thread(options.base);
     this.server = new Server(options.base, options.site);
     this.outbox = new Outbox(`agentflow:${options.site}:outbox`);
     const actions = { opened: () => this.opened(), typed: () => this.typed(), send: (words: string) => this.send(words) };
@@ -99,7 +101,7 @@ export class Chat {
       event: (event) => this.on(event),
       state: (state) => this.line(state),
     });
-    for (const message of session.messages) this.show(message, false);
+    for (const message of session.messages) this.show(message);
     this.thread.scroll(true);
   }
 
@@ -188,30 +190,38 @@ export class Chat {
     if (this.outbox.all.length) void this.flush();
   }
 
-  private on({ kind, payload }: LiveEvent): void {
+  private on({ cursor, kind, payload }: LiveEvent): void {
     const news = payload as Record<string, unknown>;
     if (kind === "sentence") this.thread.sentence(payload as SentenceEvent);
-    else if (kind === "message") this.show(payload as Message, true);
+    else if (kind === "message") this.show(payload as Message);
     else if (kind === "typing") this.thread.typing(Boolean(news.on) && news.role !== "contact");
     else if (kind === "status") this.thread.status(String(news.message_id), String(news.status));
-    else if (kind === "handoff") this.thread.note(text("handoff", { team: String(news.team ?? "") }));
-    else if (kind === "closed") this.thread.note(text("ended"));
+    else if (kind === "handoff") this.note(kind, cursor, text("handoff", { team: String(news.team ?? "") }));
+    else if (kind === "closed") this.note(kind, cursor, text("ended"));
   }
 
-  private show(message: Message, live: boolean): void {
+  /** Once, however often the event is heard. */
+  private note(kind: string, cursor: number, words: string): void {
+    if (!this.noted.has(kind + cursor)) this.thread.note(words);
+    this.noted.add(kind + cursor);
+  }
+
+  private show(message: Message): void {
     if (message.client_msg_id) this.outbox.drop(message.client_msg_id); // it arrived, whatever its request says
     const fresh = this.thread.put(message);
     if (message.role === "contact") return;
-    this.lastSeen = message.message_id;
-    if (!fresh || !live) return;
-    this.panel.announce();
+    if (!this.newest || message.seq > this.newest.seq) this.newest = message;
+    if (fresh && message.seq > this.server.seen) this.panel.announce();
     this.tellRead();
   }
 
   private tellRead(): void {
-    if (!this.live || !this.panel.isOpen || document.hidden || this.lastSeen === this.readTold) return;
-    this.readTold = this.lastSeen;
-    this.server.post({ type: "read", up_to: this.lastSeen }).catch(() => undefined);
+    const { newest } = this;
+    if (!this.live || !this.panel.isOpen || document.hidden || !newest || newest === this.readTold) return;
+    this.readTold = newest;
+    if (newest.seq <= this.server.seen) return;
+    this.server.seen = newest.seq;
+    this.server.post({ type: "read", up_to: newest.message_id }).catch(() => undefined);
   }
 
   private typed(): void {

@@ -3,18 +3,18 @@ import { h } from "../../shared/dom";
 
 const pattern = /\*\*([^*\n]+)\*\*|`([^`\n]+)`|\[([^\]\n]+)\]\(([^)\s]+)\)|(https?:\/\/[^\s<>"]*[^\s<>".,;:!?)\]])/g;
 
-/** The address if following it is safe: http, https or mailto, and absolute. */
-function safe(address: string): string | null {
+/** The address if following it is safe: http, https or mailto; absolute, or below `base`. */
+function safe(address: string, base?: string): string | null {
   try {
-    const url = new URL(address);
+    const url = base ? new URL(address.replace(/^\//, ""), base) : new URL(address);
     return /^(https?|mailto):$/.test(url.protocol) ? url.href : null;
   } catch {
     return null;
   }
 }
 
-export function link(address: string, label: string): Node {
-  const href = safe(address);
+export function link(address: string, label: string, base?: string): Node {
+  const href = safe(address, base);
   if (!href) return document.createTextNode(label);
   return h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, label);
 }

@@ -12,12 +12,14 @@ interface Listener {
 
 const SILENCE_MS = 45_000; // the server pings each 15 s
 const POLL_SECONDS = 25;
-const CATCH_UP_MS = 400; // a tab that has no lock by then is a follower
+const CATCH_UP_MS = 150; // a tab that has no lock by then is a follower
 
 export class Live {
   private stream: Stream | null = null;
   private asked: AbortController | null = null;
   private release: (() => void) | null = null;
+  private sure: number; // up to here nothing is missing; a tab the browser froze may have missed some since
+  private caughtUp = false;
   private readonly others: BroadcastChannel;
   private readonly stops = new AbortController();
 
@@ -27,6 +29,7 @@ export class Live {
     private cursor: number,
     private readonly listener: Listener,
   ) {
+    this.sure = cursor;
     this.others = new BroadcastChannel(name);
     this.others.onmessage = ({ data }: MessageEvent<LiveEvent | LineState>) => this.hear(data);
     const options = { signal: this.stops.signal };
@@ -65,6 +68,8 @@ export class Live {
   private leave(): void {
     this.asked?.abort();
     this.asked = null;
+    if (this.caughtUp) this.sure = this.cursor;
+    this.caughtUp = false;
     this.stream?.stop();
     this.stream = null;
     this.release?.();
@@ -72,6 +77,8 @@ export class Live {
   }
 
   private lead(): void {
+    if (!this.caughtUp) this.cursor = this.sure;
+    this.caughtUp = true;
     this.stream = new Stream(this.server, () => this.cursor, {
       event: (event) => this.tell(event),
       state: (state) => this.tell(state),
@@ -84,17 +91,26 @@ export class Live {
   }
 
   private hear(news: LiveEvent | LineState): void {
-    if (typeof news === "string") return this.listener.state(news);
+    if (typeof news === "string") {
+      if (news === "on" && this.asked) void this.catchUp(this.asked);
+      return this.listener.state(news);
+    }
     this.cursor = Math.max(this.cursor, news.cursor);
     this.listener.event(news);
   }
 
   /** What other tabs were told while this one was hidden. */
   private async catchUp(asked: AbortController): Promise<void> {
-    if (this.stream || asked.signal.aborted) return;
+    if (this.caughtUp || asked.signal.aborted) return;
     try {
-      const { events } = await this.server.poll(this.cursor, 0, asked.signal);
-      events.forEach((event) => this.hear(event));
+      for (let more = true; more; ) {
+        const { events, cursor } = await this.server.poll(this.sure, 0, asked.signal);
+        if (this.caughtUp) return; // this tab reads the stream by now
+        events.forEach((event) => this.hear(event));
+        this.sure = cursor;
+        more = events.length > 0;
+      }
+      this.caughtUp = true;
     } catch {
       // the leader hears of trouble too, and says so
     }

@@ -31,20 +31,38 @@ export class Server {
 
   /** The token of an earlier visit; storage may be forbidden, then each visit is new. */
   saved(): string | null {
+    return this.read("");
+  }
+
+  keep(token: string | null): void {
+    this.token = token;
+    this.write("", token);
+    if (!token) this.seen = 0;
+  }
+
+  /** The number of the newest message the visitor has had before their eyes. */
+  get seen(): number {
+    return Number(this.read(":seen"));
+  }
+
+  set seen(seq: number) {
+    this.write(":seen", `${seq}`);
+  }
+
+  private read(name: string): string | null {
     try {
-      return localStorage.getItem(`agentflow:${this.site}`);
+      return localStorage.getItem(`agentflow:${this.site}${name}`);
     } catch {
       return null;
     }
   }
 
-  keep(token: string | null): void {
-    this.token = token;
+  private write(name: string, value: string | null): void {
     try {
-      if (token) localStorage.setItem(`agentflow:${this.site}`, token);
-      else localStorage.removeItem(`agentflow:${this.site}`);
+      if (value) localStorage.setItem(`agentflow:${this.site}${name}`, value);
+      else localStorage.removeItem(`agentflow:${this.site}${name}`);
     } catch {
-      // private mode: the token lives as long as the page
+      // private mode: what is kept lives as long as the page
     }
   }
 

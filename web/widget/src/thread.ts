@@ -29,7 +29,7 @@ export class Thread {
   private typingTimer = 0;
   private atEnd = true;
 
-  constructor() {
+  constructor(private readonly base: string) {
     this.node.append(this.empty, this.dots);
   }
 
@@ -201,7 +201,7 @@ export class Thread {
 
   private answer(entry: Entry): Answer {
     if (!entry.answer) {
-      entry.answer = new Answer();
+      entry.answer = new Answer(this.base);
       entry.bubble.replaceChildren(entry.answer.node);
     }
     return entry.answer;
