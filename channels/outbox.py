@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit import jobs
 from agentflow.kit.db import Database, now, refuse_inside_transaction
 from agentflow.kit.ids import new_id
+from agentflow.kit.telemetry import span
 from channels import repository
 from channels.base import Channel
 from channels.messages import (
@@ -184,7 +185,8 @@ class Sender:
 
     async def _request(self, claim: Claim) -> Receipt:
         try:
-            return await claim.channel.send(claim.message)
+            with span("send", channel=claim.channel.name):
+                return await claim.channel.send(claim.message)
         except Exception as error:
             # Whatever broke in a channel, the row must say how far it came.
             log.exception("channel %s failed while sending %s", claim.channel.name, claim.message.id)

@@ -17,6 +17,7 @@ import numpy as np
 from agentflow.kit.db import Database, refuse_inside_transaction
 from agentflow.kit.errors import NotFound
 from agentflow.kit.settings import Settings
+from agentflow.kit.telemetry import span
 from knowledge import repository
 from knowledge.embedding import Embedder, FloatVector
 from knowledge.generation import Built, Content, build, check_embedding, decode, keep_generation, restore
@@ -60,11 +61,12 @@ class Searcher:
         the embedder or the vector server does not answer.
         """
         refuse_inside_transaction("a search")
-        started = time.perf_counter()
-        opened, sources = await self._newest(workspace_id, knowledge_base_id)
-        found = time.perf_counter()
-        question, ranking, embedded = await asyncio.to_thread(self._rank, opened, query, limit)
-        ranked = time.perf_counter()
+        with span("search"):
+            started = time.perf_counter()
+            opened, sources = await self._newest(workspace_id, knowledge_base_id)
+            found = time.perf_counter()
+            question, ranking, embedded = await asyncio.to_thread(self._rank, opened, query, limit)
+            ranked = time.perf_counter()
         return SearchResult(
             passages=_passages(opened, sources, ranking),
             known=opened.built.calibration.known(ranking.evidence),
