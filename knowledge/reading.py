@@ -29,6 +29,7 @@ from knowledge.readers.frames import HEADER, MAX_FRAME_BYTES, Frame, chunk_from_
 Warning = Literal["no_text", "partial"]
 _COMMAND = (sys.executable, "-I", "-m", "knowledge.readers")
 _READ_BYTES = 1024 * 1024
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,16 @@ class ReaderPool:
         """Have this thread's process read a file; the summary it ends with. Raises what it refused with."""
         check_type(filename)
         check_bytes(path.stat().st_size, self._caps.max_bytes)
-        process = self._process()
         request = {
             "path": str(path.resolve()),
             "filename": filename,
             "mode": mode,
             "caps": asdict(self._caps),
         }
+        process, started = self._process()
         try:
+            if started:
+                process.wait_until_ready()
             return process.ask(request, self._caps.seconds, take)
         except _Silent as silence:
             self._discard(process)
@@ -112,11 +115,11 @@ class ReaderPool:
             self._discard(process)
             raise ReaderCrashed(f"Reading {filename} gave an answer without sense.") from error
 
-    def _process(self) -> _ReaderProcess:
-        """This thread's process, a new one where there is none alive."""
+    def _process(self) -> tuple[_ReaderProcess, bool]:
+        """This thread's process, and True when it was started for this file."""
         process: _ReaderProcess | None = getattr(self._own, "process", None)
         if process is not None and process.alive:
-            return process
+            return process, False
         if process is not None:
             self._discard(process)
         with self._lock:
@@ -124,7 +127,7 @@ class ReaderPool:
                 raise ReaderCrashed("The readers are shut down.")
             self._own.process = process = _ReaderProcess()
             self._running.add(process)
-        return process
+        return process, True
 
     def _discard(self, process: _ReaderProcess) -> None:
         process.kill()
@@ -152,6 +155,7 @@ class _ReaderProcess:
     """One subprocess and its two pipes."""
 
     def __init__(self) -> None:
+        self.retired = False  # it said that it ends after this file
         self._process = subprocess.Popen(
             _COMMAND,
             stdin=subprocess.PIPE,
@@ -171,7 +175,11 @@ class _ReaderProcess:
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
-        return self._process.poll() is None
+        return not self.retired and self._process.poll() is None
+
+    def wait_until_ready(self) -> None:
+        """Return when its parsers are loaded, which is no part of a file's time. Raises _Silent."""
+        self._next(time.monotonic() + _START_SECONDS)
 
     def stop(self) -> None:
         """End it; from any thread."""
@@ -198,16 +206,20 @@ class _ReaderProcess:
         except OSError:
             raise _Silent("ended", self._process.wait()) from None
         while True:
-            length = HEADER.unpack(self._receive(HEADER.size, deadline))[0]
-            if length > MAX_FRAME_BYTES:
-                raise ValueError(f"A frame of {length:,} bytes.")
-            frame = unpack(self._receive(length, deadline))
+            frame = self._next(deadline)
+            self.retired = bool(frame.get("last"))
             if "refused" in frame:
                 raise _refusal(frame["refused"])
             if "done" in frame:
                 done: Frame = frame["done"]
                 return done
             take(frame)
+
+    def _next(self, deadline: float) -> Frame:
+        length = HEADER.unpack(self._receive(HEADER.size, deadline))[0]
+        if length > MAX_FRAME_BYTES:
+            raise ValueError(f"A frame of {length:,} bytes.")
+        return unpack(self._receive(length, deadline))
 
     def _receive(self, count: int, deadline: float) -> bytes:
         parts = bytearray()

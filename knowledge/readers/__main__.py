@@ -68,12 +68,18 @@ def main() -> None:
     os.dup2(2, 1)  # a stray print of a parser must not end up among the frames
     guard = _Guard()
     sys.addaudithook(guard)
+    _send({"ready": True}, answers)
     while frame := _next(requests):
         guard.document = str(frame["path"])
-        outgrown = _answer(frame, answers)
-        answers.flush()
-        if outgrown or _memory("resident") > _RETIRE_BYTES:
+        last = _answer(frame, answers)
+        _send(last, answers)
+        if last["last"]:
             return
+
+
+def _send(frame: Frame, answers: BinaryIO) -> None:
+    answers.write(pack(frame))
+    answers.flush()
 
 
 def _next(requests: BinaryIO) -> Frame | None:
@@ -83,26 +89,23 @@ def _next(requests: BinaryIO) -> Frame | None:
     return unpack(requests.read(HEADER.unpack(header)[0]))
 
 
-def _answer(frame: Frame, answers: BinaryIO) -> bool:
-    """Read one file and send what it gave; True when this process had better end."""
+def _answer(frame: Frame, answers: BinaryIO) -> Frame:
+    """Read one file and send what it gives; returns the frame to end with, "last" when the process ends."""
     caps = Caps(**frame["caps"])
     _limit(caps)
     try:
-        _send_file(Path(frame["path"]), str(frame["filename"]), str(frame["mode"]), caps, answers)
+        done = _send_file(Path(frame["path"]), str(frame["filename"]), str(frame["mode"]), caps, answers)
     except SourceRefused as error:
-        _refuse(error, answers)
+        return {"refused": _refusal(error), "last": _memory("resident") > _RETIRE_BYTES}
     except MemoryError:
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        _refuse(
-            TooMuchMemory(f"Reading needs more than {caps.memory_mb:,} MiB of memory.", limit=caps.memory_mb),
-            answers,
-        )
-        return True
-    return False
+        detail = f"Reading needs more than {caps.memory_mb:,} MiB of memory."
+        return {"refused": _refusal(TooMuchMemory(detail, limit=caps.memory_mb)), "last": True}
+    return {"done": done, "last": _memory("resident") > _RETIRE_BYTES}
 
 
-def _refuse(error: SourceRefused, answers: BinaryIO) -> None:
-    answers.write(pack({"refused": {"code": error.code, "detail": error.detail, "members": error.members}}))
+def _refusal(error: SourceRefused) -> Frame:
+    return {"code": error.code, "detail": error.detail, "members": error.members}
 
 
 def _limit(caps: Caps) -> None:
@@ -124,7 +127,7 @@ def _memory(kind: str) -> int:
     return int(virtual if kind == "virtual" else resident) * resource.getpagesize()
 
 
-def _send_file(path: Path, filename: str, mode: str, caps: Caps, answers: BinaryIO) -> None:
+def _send_file(path: Path, filename: str, mode: str, caps: Caps, answers: BinaryIO) -> Frame:
     check_bytes(path.stat().st_size, caps.max_bytes)
     pages = _Tally(READERS[check_type(filename)](path, filename, caps))
     if mode == "extract":
@@ -133,7 +136,7 @@ def _send_file(path: Path, filename: str, mode: str, caps: Caps, answers: Binary
                 answers.write(pack({"text": page.text[place : place + _TEXT_PART]}))
     else:
         _send_chunks(chunk(pages), pages, answers)
-    answers.write(pack({"done": {"pages": pages.pages, "chars": pages.chars, "warning": pages.warning}}))
+    return {"pages": pages.pages, "chars": pages.chars, "warning": pages.warning}
 
 
 def _send_chunks(chunks: Iterator[ChunkDraft], pages: _Tally, answers: BinaryIO) -> None:

@@ -125,4 +125,4 @@ def _looks_western(sample: bytes) -> bool:
     high = [letter for letter in text if letter > "\x7f"]
     letters = sum(letter.isalpha() for letter in text)
     typical = sum(bool(_WESTERN.match(letter)) for letter in high)
-    return typical == len(high) and len(high) * 4 <= letters and not _MARK_IN_WORD.search(text)
+    return typical == len(high) and len(high) * 2 <= letters and not _MARK_IN_WORD.search(text)

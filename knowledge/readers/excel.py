@@ -62,8 +62,8 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
     Raises Corrupt, Encrypted, FileTooLarge (unpacked), TooManyRows, TooManyCells, TooMuchText.
     """
     _check_container(path, filename, caps)
-    with damage_refused(filename):
-        book = cast(_Book, load_workbook(path, read_only=True, data_only=True, keep_links=False))
+    with path.open("rb") as file, damage_refused(filename):
+        book = cast(_Book, load_workbook(file, read_only=True, data_only=True, keep_links=False))
         try:
             budget = Budget(caps)
             for sheet in book.worksheets:

@@ -1,9 +1,11 @@
 """What passes between a serving process and a reading one: length, then JSON. Never pickle: parsers of
 customers' files stand at the other end.
 
+At start  {"ready": true}
 Request   {"path", "filename", "mode": "chunks" | "extract", "caps": {...}}
 Answers   {"chunks": [...]} or {"text": "..."}, any number of them, then one of
-          {"done": {"pages", "chars", "warning"}}   {"refused": {"code", "detail", "members"}}
+          {"done": {"pages", "chars", "warning"}, "last"}   {"refused": {"code", "detail", "members"}, "last"}
+          where a true "last" says that the process ends now.
 """
 
 from __future__ import annotations

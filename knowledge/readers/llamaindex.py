@@ -1,0 +1,70 @@
+"""LlamaIndex at the edge: its loaders can feed our chunking, and its pipelines can cut text as we do.
+
+An adapter for those who extend AgentFlow; nothing of the product loads it. LlamaIndex's own splitter is not
+used: loading it costs 3 s and 100 MB in every reading process, and it finds a chunk's place by searching for
+its text, which is wrong where a text repeats. Offsets here are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from llama_index.core.node_parser import NodeParser
+from llama_index.core.schema import BaseNode, Document, NodeRelationship, TextNode
+
+from knowledge.chunking import ChunkDraft, chunk
+from knowledge.readers.base import Page
+from knowledge.readers.text import headings
+
+PAGE_BREAK = "\n\f"
+
+
+def pages_of(documents: Iterable[Document]) -> Iterator[Page]:
+    """What a LlamaIndex loader gave, as pages to chunk; a numeric `page_label` becomes the page."""
+    place = 0
+    for document in documents:
+        text = document.text + PAGE_BREAK
+        label = str(document.metadata.get("page_label", ""))
+        yield Page(text=text, start=place, number=int(label) if label.isdecimal() else None)
+        place += len(text)
+
+
+class PassageParser(NodeParser):
+    """A LlamaIndex node parser whose nodes are our passages, with `start_char_idx` exact."""
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name LlamaIndex stores."""
+        return "PassageParser"
+
+    def _parse_nodes(
+        self, nodes: Sequence[BaseNode], show_progress: bool = False, **kwargs: object
+    ) -> list[BaseNode]:
+        return [passage for node in nodes for passage in self._passages(node)]
+
+    def _passages(self, node: BaseNode) -> Iterator[TextNode]:
+        text = node.get_content()
+        for place, draft in enumerate(chunk([Page(text=text, start=0, headings=tuple(headings(text)))])):
+            yield TextNode(
+                id_=self.id_func(place, node),
+                text=draft.text,
+                start_char_idx=draft.start,
+                end_char_idx=draft.end,
+                metadata=_metadata(draft),
+                relationships={NodeRelationship.SOURCE: node.as_related_node_info()},
+            )
+
+    def _postprocess_parsed_nodes(
+        self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]
+    ) -> list[BaseNode]:
+        """As LlamaIndex does, except that places stay those we counted."""
+        places = [(node.start_char_idx, node.end_char_idx) for node in nodes if isinstance(node, TextNode)]
+        done = super()._postprocess_parsed_nodes(nodes, parent_doc_map)
+        for node, (start, end) in zip(done, places, strict=True):
+            if isinstance(node, TextNode):
+                node.start_char_idx, node.end_char_idx = start, end
+        return done
+
+
+def _metadata(draft: ChunkDraft) -> dict[str, str]:
+    return {"heading": draft.heading} if draft.heading else {}
