@@ -139,12 +139,12 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """The database with its schema brought up to date."""
-    from agentflow import migrations
+    from agentflow.kit import schema
 
     db = Database(settings)
     try:
         async with db.engine.begin() as connection:
-            await connection.run_sync(migrations.upgrade)
+            await connection.run_sync(schema.upgrade)
         yield db
     finally:
         await db.close()

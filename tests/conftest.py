@@ -23,8 +23,8 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine
 
+from agentflow.kit import schema
 from agentflow.kit.clock import ManualClock
-from agentflow import migrations
 from agentflow.kit.db import Base, Database, postgres_url
 from agentflow.kit.jobs import migrate_jobs
 from agentflow.kit.settings import Settings
@@ -61,7 +61,7 @@ def create_tables(url: str) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         Base.metadata.create_all(connection)
-        command.stamp(migrations.config(connection), "head")
+        command.stamp(schema.config(connection), "head")
     engine.dispose()
 
 

@@ -39,7 +39,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "starlette": ("agentflow.api", "agentflow.web"),
     "uvicorn": ("agentflow.cli",),
     "typer": ("agentflow.cli",),
-    "alembic": ("agentflow.migrations",),
+    "alembic": ("agentflow.migrations", "agentflow.kit.schema"),
     "argon2": ("crm.teams",),
     "cryptography": ("agentflow.kit",),
     "inspect_ai": ("evals",),

@@ -122,7 +122,9 @@ def test_that_nobody_but_channels_asks_which_channel_it_is() -> None:
         if isinstance(node, ast.Compare)
         and isinstance(node.left, ast.Name | ast.Attribute)
         and (node.left.id if isinstance(node.left, ast.Name) else node.left.attr) == "channel"
-        and any(isinstance(value, ast.Constant) and isinstance(value.value, str) for value in node.comparators)
+        and any(
+            isinstance(value, ast.Constant) and isinstance(value.value, str) for value in node.comparators
+        )
     ]
     assert wrong == [], "make the difference a field of Capabilities"
 
@@ -135,10 +137,16 @@ def test_that_features_do_not_reach_into_each_other() -> None:
         return ".".join(parts[:2]) if parts[0] in {"crm", "agentflow"} else parts[0]
 
     wrong = []
-    for name, _, tree in sources("crm", "knowledge", "channels", "agentflow/agents", "agentflow/llm", "agentflow/api"):
+    for name, _, tree in sources(
+        "crm", "knowledge", "channels", "agentflow/agents", "agentflow/llm", "agentflow/api"
+    ):
         here = feature(name.removesuffix(".py").replace("/", "."))
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.endswith((".models", ".repository")):
+            if (
+                isinstance(node, ast.ImportFrom)
+                and node.module
+                and node.module.endswith((".models", ".repository"))
+            ):
                 if feature(node.module) != here:
                     wrong.append(f"{name}:{node.lineno} imports {node.module}")
     assert wrong == []

@@ -15,10 +15,7 @@ HEAVY = ("torch", "sentence_transformers", "llama_index", "langchain", "pypdf", 
 
 
 def test_that_the_api_loads_no_heavy_library() -> None:
-    code = (
-        "import sys, agentflow.api.app; "
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
-    )
+    code = f"import sys, agentflow.api.app; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
