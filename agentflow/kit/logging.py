@@ -22,7 +22,7 @@ _SCRUBS = (
     # name=value, "name": "value", name: value, and the same in a query string
     (
         re.compile(
-            rf"([\w-]*{_NAMES}[\w-]*[\"']?\s*[=:]\s*)(?!\d{1, 6}\b)(\"[^\"]*\"|'[^']*'|[^\s,;&\"'}}\])]+)",
+            rf"([\w-]*{_NAMES}[\w-]*[\"']?\s*[=:]\s*)(?!\d{{1,6}}\b)(\"[^\"]*\"|'[^']*'|[^\s,;&\"'}}\])]+)",
             re.IGNORECASE,
         ),
         rf"\1{_GONE}",

@@ -88,7 +88,9 @@ def test_that_only_the_plain_notation_of_a_public_address_passes(address: ipaddr
     if not is_public(address):
         return
     assert NOBODY.check_url(f"https://{address}/x").host == str(address)
-    for host in notations_of(address)[2:11]:
+    odd = set(notations_of(address)[2:11]) - {str(address)}
+    assert len(odd) >= 8
+    for host in sorted(odd):
         with pytest.raises(AddressRefused):
             NOBODY.check_url(f"https://{host}/x")
 
