@@ -44,8 +44,9 @@ def system_prompt(agent: AgentRead, *, language: str, can_hand_off: bool) -> str
 
 
 def as_data(text: str) -> str:
-    """Text from a document or a tool, marked as data; markers inside it are taken away."""
-    return f"{DATA_START}\n{text.replace(DATA_START, '').replace(DATA_END, '')}\n{DATA_END}"
+    """Text from a document or a tool, marked as data; it cannot hold a mark itself."""
+    harmless = text.replace("<<<", "‹‹‹").replace(">>>", "›››")
+    return f"{DATA_START}\n{harmless}\n{DATA_END}"
 
 
 def _rules(can_hand_off: bool) -> str:
