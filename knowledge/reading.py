@@ -110,6 +110,8 @@ class ReaderPool:
             return process.ask(request, self._caps.seconds, take)
         except _Silent as silence:
             self._discard(process)
+            if silence.reason == "ended" and not started and not process.answered:
+                return self._talk(path, filename, mode, take)  # it died before this file; a new one reads it
             raise _explained(silence, filename, self._caps) from None
         except (KeyError, TypeError, ValueError) as error:
             self._discard(process)
@@ -156,6 +158,7 @@ class _ReaderProcess:
 
     def __init__(self) -> None:
         self.retired = False  # it said that it ends after this file
+        self.answered = False  # it sent something for the file in hand
         self._process = subprocess.Popen(
             _COMMAND,
             stdin=subprocess.PIPE,
@@ -201,12 +204,14 @@ class _ReaderProcess:
         Raises _Silent, or what the process refused with.
         """
         deadline = time.monotonic() + seconds
+        self.answered = False
         try:
             self._stdin.write(pack(request))
         except OSError:
             raise _Silent("ended", self._process.wait()) from None
         while True:
             frame = self._next(deadline)
+            self.answered = True
             self.retired = bool(frame.get("last"))
             if "refused" in frame:
                 raise _refusal(frame["refused"])
