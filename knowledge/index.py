@@ -19,7 +19,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
-import httpx
 import portalocker
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
@@ -282,7 +281,7 @@ class ServerIndex:
 def _answering() -> Iterator[None]:
     try:
         yield
-    except (ApiException, httpx.HTTPError) as silent:
+    except ApiException as silent:
         raise Unavailable("the vector index does not answer", code="vector_index_unavailable") from silent
 
 
