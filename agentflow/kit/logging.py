@@ -32,7 +32,7 @@ _SCRUBS = (
     (re.compile(r"(?<![\w-])[A-Za-z0-9_-]{43}=(?!=)"), _GONE),  # Fernet keys: 32 bytes in base64
     (re.compile(r"\bgAAAA[\w-]{20,}={0,2}"), _GONE),  # what Fernet encrypted
 )
-_NOISY = ("httpx", "httpcore", "openai", "aiosqlite", "asyncio", "urllib3", "qdrant_client")
+_OURS = ("agentflow", "knowledge", "channels", "crm")
 
 
 def scrub(text: str) -> str:
@@ -72,6 +72,6 @@ def set_up_logging(settings: Settings, stream: TextIO | None = None) -> None:
     handler.setFormatter(_JsonFormatter() if settings.log_json else _TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(settings.log_level.upper())
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    root.setLevel(logging.WARNING)  # libraries speak up only when something is wrong
+    for name in _OURS:
+        logging.getLogger(name).setLevel(settings.log_level.upper())

@@ -1,8 +1,7 @@
 """How many lies the citation check lets out, and how many true sentences.
 
 A seeded generator makes lies from documents written for this (`citation_documents/heldout`, which nothing was
-tuned on): a wrong number, a swapped name, a negation put in or taken out, half of them in a reworded sentence.
-It shares no code with the check. `python -m evals.performance.citations` prints a table;
+tuned on): a wrong number, a swapped name, a negation put in or taken out, half of them in a rewording. It shares no code with the check. `python -m evals.performance.citations` prints a table;
 `--text FOLDER` also changes sentences of a folder's .txt files, which may be anybody's.
 """
 
@@ -56,22 +55,48 @@ _FOREIGN_NAMES = {
     ),
 }
 _NUMBER_WORDS = {
-    "en": "two three four five six seven eight nine ten eleven twelve fourteen thirty".split(),
-    "nl": "twee drie vier vijf zes zeven acht negen tien elf twaalf dertig".split(),
-    "de": "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf".split(),
+    "en": (
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "twelve",
+        "fourteen",
+        "thirty",
+    ),
+    "nl": (
+        "twee",
+        "drie",
+        "vier",
+        "vijf",
+        "zes",
+        "zeven",
+        "acht",
+        "negen",
+        "tien",
+        "elf",
+        "twaalf",
+        "dertig",
+    ),
+    "de": ("zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf"),
 }
 _REMOVALS: dict[str, tuple[tuple[str, str], ...]] = {
     "en": (
-        (r"\bcannot\b", "can"), (r"n't\b", ""), (r" not\b", ""), (r"\bnever ", ""), (r"\bNo\b", "A"), (r"\bno\b", "a"),
-        (r"\bclosed\b", "open"), (r"\bforbidden\b", "allowed"), (r"\bnothing\b", "something"),
+        (r"\bcannot\b", "can"), (r"n't\b", ""), (r" not\b", ""), (r"\bnever ", ""), (r"\bNo\b", "A"),
+        (r"\bno\b", "a"), (r"\bclosed\b", "open"), (r"\bforbidden\b", "allowed"), (r"\bnothing\b", "something"),
     ),
     "nl": (
         (r" niet\b", ""), (r"\bgeen\b", "een"), (r"\bnooit\b", "altijd"), (r"\bgesloten\b", "open"),
         (r"\bverboden\b", "toegestaan"), (r"\bZonder\b", "Met"), (r"\bzonder\b", "met"),
     ),
     "de": (
-        (r" nicht\b", ""), (r"\bkein(e|en)?\b", r"ein\1"), (r"\bnichts\b", "etwas"), (r"\bgeschlossen\b", "geöffnet"),
-        (r"\bverboten\b", "erlaubt"),
+        (r" nicht\b", ""), (r"\bkein(e|en)?\b", r"ein\1"), (r"\bnichts\b", "etwas"),
+        (r"\bgeschlossen\b", "geöffnet"), (r"\bverboten\b", "erlaubt"),
     ),
 }  # fmt: skip
 _VERBS = {
@@ -137,11 +162,25 @@ def passages_of(sentences: Sequence[str], title: str, embedder: Embedder) -> lis
         parts = tuple(PassageSentence(sentences[i], None, None, None, vectors[i], 0.0) for i in group)
         passages.append(
             Passage(
-                chunk_id=f"chk_{first}", source_id="src_1", source="document.txt", version=1, public=False, page=None,
-                sheet=None, row=None, start=None, end=None, text=" ".join(part.text for part in parts), heading=title,
-                score=0.0, dense=0.0, lexical=0.0, sentence=0.0, sentences=parts,
+                chunk_id=f"chk_{first}",
+                source_id="src_1",
+                source="document.txt",
+                version=1,
+                public=False,
+                page=None,
+                sheet=None,
+                row=None,
+                start=None,
+                end=None,
+                text=" ".join(part.text for part in parts),
+                heading=title,
+                score=0.0,
+                dense=0.0,
+                lexical=0.0,
+                sentence=0.0,
+                sentences=parts,
             )
-        )  # fmt: skip
+        )
     return passages
 
 
@@ -273,7 +312,8 @@ def report(documents: Sequence[Document], judge: Judge, seeds: Sequence[int], *,
         figures, wrong = measure(documents, judge, seed)
         rows.append(figures)
         print(
-            f"{seed:>4}  {figures.number_lies_out:>15.1%}  {figures.other_lies_out:>14.1%}  {figures.true_out:>8.1%}"
+            f"{seed:>4}  {figures.number_lies_out:>15.1%}  {figures.other_lies_out:>14.1%}"
+            f"  {figures.true_out:>8.1%}"
         )
         for claim in wrong if show else ():
             print(f"      {claim.change}: {claim.text}")
