@@ -1,7 +1,7 @@
 """Whether a figure that stands in the quote stands there for the same thing.
 
-"Returns within 30 days, refunds within 5" does not support "returns within 5 days". Where the quote has several
-figures of one kind, the words around each are compared with the words around the sentence's figure.
+"Returns within 30 days, refunds within 5" does not support "returns within 5 days". Where the quote has
+several figures of one kind, the words around each are compared with the words around the sentence's figure.
 """
 
 from __future__ import annotations

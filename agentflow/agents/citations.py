@@ -1,4 +1,4 @@
-"""Which quote supports a sentence, and whether any does. Nothing uncited that states a fact leaves the server.
+"""Which quote supports a sentence, and whether any does. No uncited fact leaves the server.
 
 A sentence is supported by a quote when every figure and name in it stands in the quote, both say yes or no to
 the same thing, and the two are alike enough: by vectors and by shared letters, against a line calibrated on
@@ -23,7 +23,7 @@ from agentflow.agents.polarity import content_stems, disagreement
 from agentflow.agents.replies import Citation, SentenceKind
 from agentflow.agents.sentences import plain
 from agentflow.agents.smalltalk import is_greeting, is_open_question
-from agentflow.agents.vocabulary import FUNCTION_WORDS, fold
+from agentflow.agents.vocabulary import CURRENCIES, FUNCTION_WORDS, UNITS, fold
 from knowledge.embedding import Embedder, FloatVector
 from knowledge.passages import Passage, PassageSentence
 
@@ -40,6 +40,7 @@ _PRONOUN = re.compile(
     re.I,
 )
 _WORD = re.compile(r"[^\W_]+")
+_NAMED_UNITS = frozenset({"EUR", "USD", "GBP", "CHF", "JPY", "percent"})  # have to be spelled in the quote
 _NO_SPACES = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
@@ -183,16 +184,11 @@ def _missing_figure(own: Sequence[Fact], quoted: Sequence[Fact], quote: str, con
     return None
 
 
-_NAMED_UNITS = frozenset({"EUR", "USD", "GBP", "CHF", "JPY", "percent"})
-_SIGNS = {"€": "EUR", "eur": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "usd": "USD", "dollar": "USD",
-          "dollars": "USD", "£": "GBP", "gbp": "GBP", "pounds": "GBP", "chf": "CHF", "%": "percent",
-          "percent": "percent", "prozent": "percent", "procent": "percent", "percentage": "percent"}  # fmt: skip
-
-
 def _signs(text: str) -> frozenset[str]:
     """Currencies and percent signs anywhere, such as "Price (EUR)" in a table's header."""
     found = re.findall(r"[€$£%]|[^\W\d_]+", fold(text))
-    return frozenset(_SIGNS[word] for word in found if word in _SIGNS)
+    named = {**CURRENCIES, "percentage": "percent"}
+    return frozenset(unit for word in found if (unit := named.get(word) or UNITS.get(word)) in _NAMED_UNITS)
 
 
 def _verbatim(said: str, passages: Sequence[Passage]) -> Iterator[_Quote]:

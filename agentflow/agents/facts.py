@@ -33,7 +33,7 @@ FactKind = Literal["number", "date", "time", "weekday", "link", "code"]
 
 @dataclass(frozen=True)
 class Fact:
-    """One figure. `values` are its possible readings, `unit` a canonical unit or currency (None: none seen)."""
+    """One figure. `values` are its possible readings; `unit` a canonical unit or currency or None."""
 
     kind: FactKind
     text: str
@@ -90,6 +90,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _BEFORE = re.compile(r"(€|\$|£|¥|\bEUR|\bUSD|\bGBP|\bCHF|\bUS\$|\beuro)\s?$", re.IGNORECASE)
 _AFTER = re.compile(r"\s?(?:,-|,--|\.-)?\s?(%|°C|°|€|\$|£|[^\W\d_]+)", re.IGNORECASE)
 _ORDINAL_MARK = re.compile(r"(?:st|nd|rd|th|ste|de|e)\b", re.IGNORECASE)
+_MONTH_LEADS = words(
+    "in of until since by from to during early late every this next last mid and im seit bis ab und ende anfang"
+)
 _ENGLISH_ONES = re.compile(r"[- ]([a-z]{3,5})\b")
 _RANGE = re.compile(r"\s?(?:-|–|—|to|and|or|tot|en|of|bis|und|oder|t/m|/)\s?[€$£]?\s?$", re.IGNORECASE)
 _QUALIFIERS = words("business working calendar full more whole consecutive kalender volle extra hele metric")
@@ -196,9 +199,7 @@ def _date_values(text: str, match: re.Match[str]) -> frozenset[str]:
 
 def _month_lead(text: str, start: int) -> bool:
     before = re.search(r"(\w+)\s+$", text[:start])
-    return before is not None and fold(before[1]) in {
-        "in", "of", "until", "since", "by", "from", "to", "during", "early", "late", "im", "seit", "bis", "ab", "and", "und", "every", "this", "next", "last", "mid", "ende", "anfang",
-    }  # fmt: skip
+    return before is not None and fold(before[1]) in _MONTH_LEADS
 
 
 def _times(text: str) -> Iterator[Fact]:

@@ -1,8 +1,8 @@
 """Which language a message is written in, from its letters and its frequent words.
 
-Small on purpose: a language-identification model costs 60-80 MB of memory and most of a second to load, while a
-question to a help desk is one of few languages and full of function words. Scripts decide first; Latin text is
-scored by known words and by the letter triples those words are made of.
+Small on purpose: a language-identification model costs 60-80 MB of memory and most of a second to load, while
+a question to a help desk is in one of few languages and full of function words. Scripts decide first; Latin
+text is scored by known words and by the letter triples those words are made of.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Frequent words of each language written in Latin letters; `language.py` learns word and letter patterns from them.
+"""Frequent words of each language written in Latin letters; `language.py` learns from them.
 
 The first line of each language is its function words, which weigh most; the rest are words of everyday
 questions. Data only.

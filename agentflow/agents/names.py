@@ -101,7 +101,7 @@ class Name:
 
 
 class NameSense:
-    """Tells a name from a thing by the word's vector: a ridge fit over a few known ones, made on first use."""
+    """Tells a name from a thing by the word's vector: a ridge fit over known ones, made on first use."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
@@ -187,8 +187,8 @@ def stranger(
 
     `seen` gives the folded words that are names for certain elsewhere in the knowledge.
 
-    A word that may be a name is held to a stricter line when the quote has a name that the sentence leaves out:
-    then one was probably put in the place of the other.
+    A word that may be a name is held to a stricter line when the quote has a name that the sentence leaves
+    out: then one was probably put in the place of the other.
     """
     parts = _parts(quote)
     titled = _parts(context)
@@ -237,7 +237,7 @@ def _known(word: str, parts: set[str]) -> bool:
 
 
 def swapped(sentence: str, quote: str) -> bool:
-    """The same words with two names changed places: "Anna reports to Peter" against "Peter reports to Anna"."""
+    """The same words with two names changed places: "Anna reports to Peter", "Peter reports to Anna"."""
     said, source = _in_order(sentence), _in_order(quote)
     if sorted(said) != sorted(source) or len(said) < 3:
         return False

@@ -1,8 +1,8 @@
 """Whether a sentence and its source say yes and no to the same thing.
 
-Not grammar: negations and words that deny by themselves ("closed", "verboden") are counted in the sentence and
-in those clauses of the quote that it draws on; the counts must be both even or both odd. Swaps of opposites
-(before and after, at most and at least), an added "only" and a dropped exception are looked for beside that.
+Not grammar: negations and words that deny by themselves ("closed", "verboden") are counted in the sentence
+and in those clauses of the quote that it draws on; the counts must be both even or both odd. Swaps of opposites
+(before and after, at most and at least), an added "only" and a dropped exception are looked for too.
 """
 
 from __future__ import annotations

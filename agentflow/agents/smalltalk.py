@@ -71,13 +71,13 @@ _ADDRESS = words(
 )
 _REASONS = words(
     "because since therefore although despite due though whereas omdat want doordat hoewel daarom "
-    "aangezien weil denn "
-    "obwohl deshalb daher trotz porque pues aunque parce car puisque"
+    "aangezien weil denn obwohl deshalb daher trotz porque pues aunque parce car puisque"
 )
 _NEWS = re.compile(
-    r"\b(?:did you (?:know|hear)|are you aware|you know that|do you realise|do you realize|wist je|wist u|weet u dat|"
+    r"\b(?:did you (?:know|hear)|are you aware|you know that|do you reali[sz]e|wist je|wist u|weet u dat|"
     r"weet je dat|wussten sie|wusstest du|wissen sie, dass|sabia|sabias|saviez|savez-vous que)\b|"
-    r",\s*(?:right|correct|isn't it|aren't they|don't they|doesn't it|toch|nietwaar|oder|nicht wahr|verdad|n'est-ce pas)\s*\W*$|"
+    r",\s*(?:right|correct|isn't it|aren't they|don't they|doesn't it|toch|nietwaar|oder|nicht wahr|verdad|"
+    r"n'est-ce pas)\s*\W*$|"
     r"\b(?:that|dat|dass) (?:the|our|we|it|all|de|het|wij|onze|alle|der|die|das|wir|unsere?)\b"
 )
 

@@ -1,4 +1,4 @@
-"""Words the citation check knows: months, weekdays, units, number words, negations and openers, nl/en/de/es/fr.
+"""Words the citation check knows: months, weekdays, units, number words and negations, nl/en/de/es/fr.
 
 Data only. Words are folded (see `fold`): lower case and without accents, so one spelling serves.
 """
@@ -52,7 +52,8 @@ WEEKDAYS = _table(
         0: "monday mondays mon maandag maandags maandagen montag montags lunes lundi",
         1: "tuesday tuesdays tue tues dinsdag dinsdags dinsdagen dienstag dienstags martes mardi",
         2: "wednesday wednesdays wed woensdag woensdags woensdagen mittwoch mittwochs miercoles mercredi",
-        3: "thursday thursdays thu thur thurs donderdag donderdags donderdagen donnerstag donnerstags jueves jeudi",
+        3: "thursday thursdays thu thur thurs donderdag donderdags donderdagen "
+        "donnerstag donnerstags jueves jeudi",
         4: "friday fridays fri vrijdag vrijdags vrijdagen freitag freitags viernes vendredi",
         5: "saturday saturdays sat zaterdag zaterdags zaterdagen samstag samstags sonnabend sabado samedi",
         6: "sunday sundays zondag zondags zondagen sonntag sonntags domingo dimanche",
@@ -215,7 +216,8 @@ PHRASES: tuple[tuple[str, str], ...] = (
     ),
     (r"\bten hoogste\b|\bbis zu\b|\btot maximaal\b|\bspatestens\b|\buiterlijk\b|\bat max\b", "upperbound"),
     (
-        r"\bat least\b|\bminim(?:um|al|aal)\w*|\bminstens\b|\bmindestens\b|\bten minste\b|\bat the earliest\b",
+        r"\bat least\b|\bminim(?:um|al|aal)\w*|\bminstens\b|\bmindestens\b|\bten minste\b|"
+        r"\bat the earliest\b",
         "lowerbound",
     ),
     (
@@ -227,16 +229,20 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"\bno problem\b|\bgeen probleem\b|\bkein problem\b", "possible"),
     (r"\bno matter\b|\bongeacht\b|\bunabhangig davon\b", "whatever"),
     (
-        r"\b(?:no|without|not any|geen|zonder|kein\w*|ohne)(?: (?:a|any|extra|additional|een|ein\w*|zusatzliche\w*))?"
-        r" (?:fees?|charges?|costs?|kosten|gebuhr\w*|eintritt\w*|aufpreis|toeslag|toegang)\b(?: zu (?:be)?zahlen)?",
+        r"\b(?:no|without|not any|geen|zonder|kein\w*|ohne)"
+        r"(?: (?:a|any|extra|additional|een|ein\w*|zusatzliche\w*))?"
+        r" (?:fees?|charges?|costs?|kosten|gebuhr\w*|eintritt\w*|aufpreis|toeslag|toegang)\b"
+        r"(?: zu (?:be)?zahlen)?",
         "free",
     ),
     (
-        r"\b(?:pay|costs?|zahl\w*|bezahl\w*|betaal\w*|betalen|kost\w*)\b(?:\s\w+){0,6}? (?:nothing|niets|nichts)\b",
+        r"\b(?:pay|costs?|zahl\w*|bezahl\w*|betaal\w*|betalen|kost\w*)\b(?:\s\w+){0,6}? "
+        r"(?:nothing|niets|nichts)\b",
         "free",
     ),
     (
-        r"\b(?:nothing to pay|niets te betalen|nichts zu (?:be)?zahlen|free of charge|kosteloos|kostenfrei)\b",
+        r"\b(?:nothing to pay|niets te betalen|nichts zu (?:be)?zahlen|free of charge|kosteloos|"
+        r"kostenfrei)\b",
         "free",
     ),
     (r"\b(?:is|are) no longer\b", "is not"),

@@ -1,8 +1,8 @@
 """How many lies the citation check lets out, and how many true sentences.
 
 A seeded generator makes lies from documents written for this (`citation_documents/heldout`, which nothing was
-tuned on): a wrong number, a swapped name, a negation put in or taken out, half of them in a rewording. It shares no code with the check. `python -m evals.performance.citations` prints a table;
-`--text FOLDER` also changes sentences of a folder's .txt files, which may be anybody's.
+tuned on): a wrong number, a swapped name, a negation put in or taken out, half of them in a rewording.
+It shares no code with the check. `python -m evals.performance.citations` prints a table; `--text FOLDER` also changes sentences of a folder's .txt files, which may be anybody's.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ _NUMBER_WORDS = {
 _REMOVALS: dict[str, tuple[tuple[str, str], ...]] = {
     "en": (
         (r"\bcannot\b", "can"), (r"n't\b", ""), (r" not\b", ""), (r"\bnever ", ""), (r"\bNo\b", "A"),
-        (r"\bno\b", "a"), (r"\bclosed\b", "open"), (r"\bforbidden\b", "allowed"), (r"\bnothing\b", "something"),
+        (r"\bno\b", "a"), (r"\bclosed\b", "open"), (r"\bforbidden\b", "allowed"),
+        (r"\bnothing\b", "something"),
     ),
     "nl": (
         (r" niet\b", ""), (r"\bgeen\b", "een"), (r"\bnooit\b", "altijd"), (r"\bgesloten\b", "open"),

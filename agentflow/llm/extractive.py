@@ -1,0 +1,88 @@
+"""An answer made of the source's own sentences: the offline model quotes, it does not write."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from knowledge.embedding import FloatVector
+from knowledge.passages import Passage, PassageSentence, SearchResult
+
+PASSAGES = 5  # best passages that sentences are taken from
+PASSAGE_SHARE = 0.3  # weight of the passage's own score beside the sentence's
+FALL = 2.5  # a sentence whose score is this far below the best one's adds nothing
+FOLLOWER_SHARE = 0.8  # of a question's or heading's score goes to the sentence behind it
+_END = re.compile(r"[.!?:;…。！？؟।]['\"”’»)\]]*$")
+_QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
+_NO_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+_TITLE_WORDS = 8  # a line without an end mark that is shorter is a heading
+
+
+@dataclass(frozen=True)
+class _Line:
+    place: tuple[int, int, int]  # source in order of finding, offset or row, position
+    text: str
+    score: float
+
+
+def best_sentences(found: SearchResult, *, number: int, dense_share: float) -> list[str]:
+    """The sentences that answer best, in reading order; at most `number`.
+
+    `dense_share` is how much vectors count against letters for this question, 0 to 1.
+    """
+    lines = _scored(found, dense_share)
+    if not lines:
+        return []
+    floor = max(line.score for line in lines) - FALL
+    chosen = sorted((line for line in lines if line.score >= floor), key=lambda line: -line.score)[:number]
+    return [line.text for line in sorted(chosen, key=lambda line: line.place)]
+
+
+def _scored(found: SearchResult, dense_share: float) -> list[_Line]:
+    passages = found.passages[:PASSAGES]
+    pairs = [(passage, part) for passage in passages for part in passage.sentences]
+    if not pairs:
+        return []
+    near = _z(np.array([float(part.vector @ found.query_vector) for _, part in pairs], dtype=np.float32))
+    close = _z(np.array([part.lexical for _, part in pairs], dtype=np.float32))
+    chunk = _z(np.array([passage.score for passage, _ in pairs], dtype=np.float32))
+    scores = dense_share * near + (1 - dense_share) * close + PASSAGE_SHARE * chunk
+    sources = list(dict.fromkeys(passage.source_id for passage in passages))
+    best: dict[tuple[int, int, int] | str, _Line] = {}
+    carried = -np.inf
+    previous: Passage | None = None
+    for position, ((passage, part), score) in enumerate(zip(pairs, scores, strict=True)):
+        if passage is not previous:
+            carried, previous = -np.inf, passage
+        text = " ".join(part.text.split())
+        if _leads(text, part, passage):
+            carried = max(float(carried), float(score) * FOLLOWER_SHARE)
+            continue
+        total = max(float(score), float(carried))
+        carried = -np.inf
+        place = (sources.index(passage.source_id), _offset(part, position), position)
+        if text not in best or best[text].score < total:
+            best[text] = _Line(place, text, total)
+    return list(best.values())
+
+
+def _offset(part: PassageSentence, position: int) -> int:
+    if part.start is not None:
+        return part.start
+    return part.row if part.row is not None else position
+
+
+def _leads(text: str, part: PassageSentence, passage: Passage) -> bool:
+    """A heading or a question: it leads to an answer and is none itself."""
+    if part.row is not None or _NO_SPACES.search(text):
+        return bool(_QUESTION.search(text)) and part.row is None
+    if _QUESTION.search(text) or text == passage.heading:
+        return True
+    return not _END.search(text) and len(text.split()) <= _TITLE_WORDS and not re.search(r"\d", text)
+
+
+def _z(values: FloatVector) -> FloatVector:
+    spread = float(values.std())
+    return (values - values.mean()) / spread if spread > 1e-6 else np.zeros_like(values)

@@ -1,0 +1,150 @@
+"""What the offline model does with a message: greet, call a tool, or look the question up.
+
+A tool is planned by its example utterances, never by its description (descriptions misroute): the message has
+to be close to an example, closer than to any ordinary question, else the knowledge is searched.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from agentflow.llm import phrases
+from knowledge.embedding import Embedder, FloatMatrix
+
+SEARCH, HAND_OFF = "search_knowledge", "hand_off"
+LIKENESS = 0.47  # of the message to a tool's nearest example, at least
+MARGIN = 0.02  # and this much more than to the nearest ordinary question
+COSINE_SHARE = 0.5  # of likeness; the rest is shared letter groups
+SmallTalk = Literal["greeting", "thanks"]
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_HUMAN_WORDS, _POINTER_WORDS, _ELLIPSIS_WORDS = 16, 7, 3
+
+
+@dataclass(frozen=True, eq=False)
+class ToolExamples:
+    """A tool's example utterances, with their vectors and letter groups."""
+
+    name: str
+    vectors: FloatMatrix
+    grams: tuple[frozenset[str], ...]
+
+
+class Planner:
+    """Chooses a tool for a message. Vectors of examples are kept, as tools are bound on every model call."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._kept: dict[tuple[str, tuple[str, ...]], ToolExamples] = {}
+
+    def tool_for(self, message: str, tools: Mapping[str, Sequence[str]]) -> str | None:
+        """The tool whose examples the message is like; None when it is an ordinary question.
+
+        `tools` maps names to example utterances.
+        """
+        offered = {name: examples for name, examples in tools.items() if name != SEARCH and examples}
+        if not offered:
+            return None
+        if HAND_OFF in offered and wants_human(message):
+            return HAND_OFF
+        vector = self._embedder.embed_documents([message])[0]
+        grams = _grams(message)
+        ordinary = (*phrases.ORDINARY, *tools.get(SEARCH, ()))
+        floor = self._likeness(vector, grams, self._examples(SEARCH, ordinary))
+        scores = {
+            name: self._likeness(vector, grams, self._examples(name, examples))
+            for name, examples in offered.items()
+        }
+        best = max(scores, key=scores.__getitem__)
+        others = [floor, *(score for name, score in scores.items() if name != best)]
+        return best if scores[best] >= LIKENESS and scores[best] >= max(others) + MARGIN else None
+
+    def _examples(self, name: str, examples: Sequence[str]) -> ToolExamples:
+        key = (name, tuple(examples))
+        if key not in self._kept:
+            vectors = self._embedder.embed_documents(list(examples))
+            self._kept[key] = ToolExamples(name, vectors, tuple(_grams(example) for example in examples))
+        return self._kept[key]
+
+    def _likeness(self, vector: np.ndarray, grams: frozenset[str], examples: ToolExamples) -> float:
+        cosines = examples.vectors @ vector
+        shared = np.array([_dice(grams, other) for other in examples.grams])
+        return float((COSINE_SHARE * cosines + (1 - COSINE_SHARE) * shared).max())
+
+
+def wants_human(message: str) -> bool:
+    """The message asks for a person: it names one and what to do with them, and asks nothing about them."""
+    folded = _fold(message)
+    if len(_words(message)) > _HUMAN_WORDS or phrases.NO_REQUEST.search(folded):
+        return False
+    words = set(_words(message))
+    alone = words & phrases.HUMAN_ALONE and words <= phrases.HUMAN_ALONE | phrases.POLITE
+    if alone and len(words) <= 4 and "?" not in message:
+        return True
+    return any(verb.search(folded) and who.search(folded) for verb, who in phrases.HUMAN)
+
+
+def small_talk(message: str) -> SmallTalk | None:
+    """A message that only greets, or only thanks or takes leave."""
+    words = _words(message)
+    if not words or len(words) > 7 or message.rstrip().endswith("?"):
+        return None
+    if not all(word in phrases.HELLO or word in phrases.THANKS or word in phrases.FILLER for word in words):
+        return None
+    if phrases.THANKS & set(words) and words[0] not in phrases.HELLO - {"dag", "guten"}:
+        return "thanks"
+    return "greeting" if phrases.HELLO & set(words) else "thanks" if phrases.THANKS & set(words) else None
+
+
+def with_context(message: str, earlier: Sequence[str]) -> str:
+    """The message as a question of its own: a follow-up gets the customer's last question in front.
+
+    `earlier` are the customer's earlier messages, oldest first.
+    """
+    before = [text for text in earlier if text.strip() and small_talk(text) is None]
+    if not before or not _is_follow_up(message):
+        return message
+    return f"{with_context(before[-1], before[-2:-1])} {message}"
+
+
+def _is_follow_up(message: str) -> bool:
+    words = _words(message)
+    if not words or len(words) > _POINTER_WORDS:
+        return False
+    if phrases.FOLLOW_UP.match(_fold(message).lstrip("¿¡ ")) or _is_ellipsis(message, words):
+        return True
+    if phrases.EMPTY_IT.search(_fold(message)):
+        return False
+    return bool(phrases.POINTERS & set(words[1:])) or (len(words) > 1 and words[-1] in phrases.LAST_POINTERS)
+
+
+def _is_ellipsis(message: str, words: Sequence[str]) -> bool:
+    """A few words that only make sense behind another question: "Why?", "for children?", "how long?"."""
+    short = len(words) <= _ELLIPSIS_WORDS and message.rstrip().endswith("?") and words[0] in phrases.OPENINGS
+    light = all(len(word) <= 4 or word in phrases.OPENINGS for word in words[:2])
+    return short and (light or len(words) < _ELLIPSIS_WORDS)
+
+
+def _fold(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.replace("’", "'")).casefold()
+    return "".join(char for char in plain if not unicodedata.combining(char))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(_fold(text))
+
+
+def _grams(text: str) -> frozenset[str]:
+    return frozenset(
+        f" {word} "[start : start + 4] for word in _words(text) for start in range(max(len(word) - 1, 1))
+    )
+
+
+def _dice(one: frozenset[str], other: frozenset[str]) -> float:
+    return 2 * len(one & other) / max(len(one) + len(other), 1)
