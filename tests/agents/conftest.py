@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -205,6 +206,7 @@ async def stock(db: Database, settings: Settings, embedder: OnnxEmbedder) -> tup
     return workspace.id, base.id
 
 
+@asynccontextmanager
 async def open_shop(
     db: Database, settings: Settings, embedder: OnnxEmbedder, ids: tuple[str, str]
 ) -> AsyncIterator[Shop]:
@@ -222,9 +224,11 @@ async def open_shop(
         offline=OfflineChatModel(embedder=embedder),
         mailer=open_mailer(settings),
     )
-    yield Shop(db, runner, *ids)
-    await runner.close()
-    await searcher.close()
+    try:
+        yield Shop(db, runner, *ids)
+    finally:
+        await runner.close()
+        await searcher.close()
 
 
 @pytest.fixture
@@ -234,7 +238,8 @@ async def shop(stocked: Stocked, embedder: OnnxEmbedder, tmp_path: Path) -> Asyn
     url = f"sqlite:///{tmp_path / 'shop.sqlite'}"
     settings = Settings.model_validate({"home": tmp_path / "home", "database_url": url, "key": KEY})
     db = Database(settings)
-    async for opened in open_shop(db, settings, embedder, (stocked.workspace_id, stocked.knowledge_base_id)):
+    ids = (stocked.workspace_id, stocked.knowledge_base_id)
+    async with open_shop(db, settings, embedder, ids) as opened:
         yield opened
     await db.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def prompt(*, language: str = "en", can_hand_off: bool = False, **configuration:
     ],
 )
 def test_that_a_policy_stands_in_the_prompt_exactly_when_it_is_set(
-    configuration: dict[str, object], words: str
+    configuration: dict[str, Any], words: str
 ) -> None:
     assert words in prompt(**configuration)
     assert words not in prompt()

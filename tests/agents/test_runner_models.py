@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 from email import policy
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ async def test_that_each_sentence_leaves_while_the_model_still_writes(
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 async def test_that_a_model_that_obeys_answers_otherwise_without_the_policy(
-    shop: Shop, server: ModelServer, configuration: dict[str, object], before: str, after: str
+    shop: Shop, server: ModelServer, configuration: dict[str, Any], before: str, after: str
 ) -> None:
     """The stub reads its prompt: it knows the true answer only where the policy stands in it."""
     await shop.connect(server)
