@@ -6,7 +6,7 @@ Heavy libraries are imported here, in the branch that needs them, so that nothin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +32,7 @@ from channels.registry import build_channels
 from crm.inbox import service as inbox
 from knowledge import service as knowledge
 from knowledge.embedding import Embedder
-from knowledge.ingest import IngestDeps, ingest
+from knowledge.ingest import IngestDeps, ingest_all
 from knowledge.reading import ReaderPool
 from knowledge.search import Searcher
 
@@ -68,7 +68,11 @@ class Application:
 
     async def ingest(self, source_id: str, version: int) -> None:
         """Take one version of a source in, here and now."""
-        await ingest(self.ingest_deps, source_id, version)
+        await self.ingest_all([(source_id, version)])
+
+    async def ingest_all(self, versions: Sequence[tuple[str, int]]) -> None:
+        """Take several in: they are read and embedded side by side and go live together."""
+        await ingest_all(self.ingest_deps, versions)
 
     async def ready(self) -> None:
         """Raise Unavailable when something we depend on does not answer."""

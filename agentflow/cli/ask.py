@@ -27,7 +27,7 @@ from knowledge import service as knowledge
 from knowledge.models import SourceState
 from knowledge.passages import Passage
 from knowledge.reading import extract
-from knowledge.schemas import KnowledgeBaseCreate
+from knowledge.schemas import KnowledgeBaseCreate, SourceRead
 
 
 class Usage(BadRequest):
@@ -165,27 +165,32 @@ async def _set_up(app: bootstrap.Application, data: AgentCreate, files: Sequence
             session, workspace.id, data.model_copy(update={"knowledge_base_id": base.id})
         )
         await bootstrap.connect_environment_model(session, workspace.id, app.settings)
-    for file in files:
-        await _add(app, workspace.id, base.id, file)
+    added = [await _add(app, workspace.id, base.id, file) for file in files]
+    await app.ingest_all([(source.id, source.version) for source in added])
+    async with app.db.read() as session:
+        for source in added:
+            _check_ready(await knowledge.get_source(session, workspace.id, source.id))
     return TurnRequest(
         workspace_id=workspace.id, agent_id=agent.id, conversation_id="", contact_id="", question=""
     )
 
 
-async def _add(app: bootstrap.Application, workspace_id: str, knowledge_base_id: str, file: Path) -> None:
+async def _add(
+    app: bootstrap.Application, workspace_id: str, knowledge_base_id: str, file: Path
+) -> SourceRead:
     try:
         content = await asyncio.to_thread(file.read_bytes)
     except OSError as wrong:
         raise UnreadableSource(f"{file} cannot be read: {wrong.strerror}") from wrong
-    source = await knowledge.upload(
+    return await knowledge.upload(
         app.db, app.files, workspace_id, knowledge_base_id, name=file.name, content=content
     )
-    await app.ingest(source.id, source.version)
-    async with app.db.read() as session:
-        done = await knowledge.get_source(session, workspace_id, source.id)
-    if done.state is not SourceState.READY:
-        reason = done.reason.detail if done.reason else "it could not be read"
-        raise UnreadableSource(f"{file.name}: {reason}")
+
+
+def _check_ready(source: SourceRead) -> None:
+    if source.state is not SourceState.READY:
+        reason = source.reason.detail if source.reason else "it could not be read"
+        raise UnreadableSource(f"{source.name}: {reason}")
 
 
 def _new_conversation(request: TurnRequest, question: str) -> TurnRequest:
