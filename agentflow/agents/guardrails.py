@@ -53,7 +53,6 @@ ORDINARY = (
     "Je veux annuler ma commande", "Pouvez-vous m'aider ?",
 )  # fmt: skip
 
-_NOT_A_WORD = re.compile(r"[\W_]+")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
@@ -123,7 +122,13 @@ def normalised(text: str) -> str:
     """Words in lower case between single spaces, without Latin accents, punctuation and invisible signs."""
     folded = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text)).casefold()
     bare = "".join(char for char in folded if not "\u0300" <= char <= "\u036f")
-    return _NOT_A_WORD.sub(" ", unicodedata.normalize("NFC", bare)).strip()
+    composed = unicodedata.normalize("NFC", bare)
+    return " ".join("".join(char if _is_of_a_word(char) else " " for char in composed).split())
+
+
+def _is_of_a_word(char: str) -> bool:
+    """Letters, digits, and the vowel and tone marks that many scripts write apart."""
+    return char.isalnum() or unicodedata.category(char).startswith("M")
 
 
 def _holds(words: str, phrase: str) -> bool:
