@@ -62,6 +62,8 @@ async def get_account_by_ref(session: AsyncSession, channel: str, ref: str) -> C
 
 async def find_account_by_ref(session: AsyncSession, channel: str, ref: str) -> ChannelAccount | None:
     """The account of this public name, enabled or not."""
+    if not (ref.isascii() and ref.isprintable()):  # a visitor's word; PostgreSQL cannot even ask for some
+        return None
     return await repository.find_account_by_ref(session, channel, ref)
 
 

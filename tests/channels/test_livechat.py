@@ -20,6 +20,7 @@ from channels.livechat import (
     identity_hash,
     make_token,
     read_token,
+    site_named,
     start_visit,
 )
 from channels.messages import AccountKeys, InboundEvent, InboundRequest
@@ -37,6 +38,13 @@ NOW = EXPIRES - timedelta(days=30)
 def test_that_the_token_vector_holds() -> None:
     assert make_token(KEYS, "v_01", EXPIRES) == TOKEN
     assert read_token(KEYS, TOKEN, NOW) == "v_01"
+
+
+def test_that_a_token_names_its_site_and_garbage_names_none() -> None:
+    assert site_named(TOKEN) == "site_1"
+    for garbage in ("", ".", "é", "e30.x", "W10.x", "bnVsbA.x", "!!", TOKEN[1:]):
+        with pytest.raises(WrongVisitorToken):
+            site_named(garbage)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,13 @@ async def test_that_an_account_is_found_in_its_workspace_and_by_its_public_name(
         assert await channels.list_accounts(session, talk.workspace_id, after=found.id, limit=5) == []
 
 
+@pytest.mark.parametrize("ref", ["", "no_such_site", "\x00", "\ud800", "é" * 200, "x" * 10_000])
+async def test_that_a_made_up_public_name_is_not_found(talk: Talk, ref: str) -> None:
+    async with talk.db.read() as session:
+        with pytest.raises(ChannelAccountNotFound):
+            await channels.get_account_by_ref(session, "livechat", ref)
+
+
 async def test_that_an_account_that_is_off_is_not_found_by_visitors(talk: Talk) -> None:
     change = ChannelAccountUpdate(
         enabled=False, name="Shop", allowed_origins=["https://new.example"], identity_required=True

@@ -125,6 +125,11 @@ export class Thread {
 
   status(messageId: string, status: string): void {
     const entry = this.entries.get(messageId);
+    if (entry && !entry.final && status === "failed" && entry.node.classList.contains("writing")) {
+      entry.node.remove(); // an answer that was begun and given up, because a person took over
+      this.entries.delete(messageId);
+      return;
+    }
     if (!entry?.node.classList.contains("contact")) return;
     const known = status === "read" ? text("read") : status === "failed" ? text("refused") : text("sent");
     entry.foot.replaceChildren(h("span", { class: "seen" }, known));
