@@ -14,7 +14,8 @@ from knowledge.sentences import Size, measure, sentence_spans
 
 MAX_WORDS, MAX_WORDLESS_CHARS = 220, 400
 MAX_CHARS = 2000  # in any script: long "words" (tables of codes, base64) must not hide a page in one chunk
-_TARGET_WORDS, _TARGET_WORDLESS_CHARS, _TARGET_CHARS = 165, 310, 1500
+_TARGET_WORDS, _TARGET_WORDLESS_CHARS, _TARGET_CHARS = 150, 300, 1400
+_MAX_EXCESS = 0.2  # a chunk is filled this much beyond the target rather than followed by a tiny one
 _MAX_OVERLAP = 0.35  # a longer sentence is not repeated in the next chunk
 
 
@@ -193,14 +194,15 @@ def _within(size: Size) -> bool:
 
 def _pack(units: list[_Unit]) -> Iterator[tuple[int, int]]:
     """Index ranges of chunks: evenly filled, within the caps, sharing one sentence with the chunk before."""
-    total = sum(unit.load for unit in units)
-    share = total / max(1, math.ceil(total))
+    left = sum(unit.load for unit in units)
     first = new = 0
     while new < len(units):
+        share = left / max(1, math.ceil(left - _MAX_EXCESS))
         last, load = new, 0.0
         while last < len(units) and (last == new or (load < share and _fits(units[first : last + 1]))):
             load += units[last].load
             last += 1
+        left -= load
         yield first, last
         first = new = last
         if last < len(units) and _may_overlap(units[last - 1], units[last]):

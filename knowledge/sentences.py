@@ -153,7 +153,7 @@ def _is_dotted_word(before: str, following: str) -> bool:
     words = before.split()
     if not words:
         return True
-    word = words[-1].lstrip("(\"'“‘«[")
+    word = words[-1].split("-")[-1].lstrip("(\"'“‘«[")
     if word.isdigit():
         starts_line = len(words) == 1 and len(word) <= 2
         return starts_line or (len(word) <= 2 and following.split()[0].strip(",.").lower() in _MONTHS)
