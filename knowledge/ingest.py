@@ -28,7 +28,7 @@ from knowledge.embedding import Embedder
 from knowledge.generation import Built, build, check_embedding, decode, indexed_text, keep_generation
 from knowledge.models import SourceState
 from knowledge.reading import ReadResult
-from knowledge.service import fail, get_knowledge_base, purge_replaced
+from knowledge.service import MAX_ATTEMPTS, fail, get_knowledge_base, give_up, purge_replaced
 
 BATCH = 64  # chunks embedded and written at a time; what a killed run may lose
 FILES_AT_ONCE = 2  # one is read while another is embedded
@@ -105,6 +105,9 @@ async def _claim(deps: IngestDeps, source_id: str, version: int) -> _Run | None:
         if found is None or found[1].state in (SourceState.READY, SourceState.FAILED):
             return None
         source, row = found
+        if row.attempts >= MAX_ATTEMPTS:
+            await give_up(session, row)
+            return None
         row.claim = new_id("run")
         row.attempts += 1
         row.state = SourceState.READING
@@ -292,7 +295,7 @@ def _embed(embedder: Embedder, run: _Run, batch: Sequence[tuple[int, ChunkDraft]
 
 async def _write(deps: IngestDeps, run: _Run, rows: Sequence[Mapping[str, object]], done: int) -> None:
     async with deps.db.transaction() as session:
-        await _hold_in(session, deps, run, progress_done=done)
+        await _hold_in(session, deps, run, progress_done=done, attempts=1)  # this run gets somewhere
         await repository.add_chunks(session, rows)
 
 

@@ -195,18 +195,17 @@ async def find_version_of_job(
     return None if row is None else (row[0], row[1])
 
 
-async def stale_versions(session: AsyncSession, at: datetime) -> list[tuple[Source, SourceVersion]]:
+async def stale_versions(session: AsyncSession, at: datetime) -> list[SourceVersion]:
     """Versions in every workspace whose lease ran out before they were ready or failed."""
     query = (
-        select(Source, SourceVersion)
-        .join(SourceVersion, SourceVersion.source_id == Source.id)
+        select(SourceVersion)
         .where(
             SourceVersion.state.in_((SourceState.QUEUED, SourceState.READING, SourceState.EMBEDDING)),
             SourceVersion.lease_until <= at,
         )
         .with_for_update(skip_locked=True)
     )
-    return [(row[0], row[1]) for row in (await session.execute(query)).all()]
+    return list((await session.execute(query)).scalars())
 
 
 async def expired_sources(

@@ -28,7 +28,7 @@ from knowledge.models import KnowledgeBase, Source, SourceState, SourceVersion
 from knowledge.schemas import KnowledgeBaseCreate, Progress, Reason, SourceRead
 
 BIN_DAYS = 30  # a deleted source can be restored for this long
-MAX_ATTEMPTS = 3  # runs that may die on a version before it fails
+MAX_ATTEMPTS = 3  # runs in a row that may die on a version without having stored a batch
 QUEUE_LEASES = 10  # a queued version may wait this many leases before its job is looked for
 
 
@@ -319,15 +319,20 @@ def _no_source() -> NotFound:
 async def sweep(session: AsyncSession, settings: IngestSettings) -> int:
     """Give every version whose run died a way out: another run, or `failed` after three. Returns how many."""
     stale = await repository.stale_versions(session, now(session))
-    for source, version in stale:
-        if version.version < source.version or version.attempts >= MAX_ATTEMPTS:
-            await fail(session, version, "gave_up", f"{version.attempts} attempts ended without a result.")
+    for version in stale:
+        if version.attempts >= MAX_ATTEMPTS:
+            await give_up(session, version)
             continue
         version.state = SourceState.QUEUED
         version.claim = None
         version.lease_until = now(session) + QUEUE_LEASES * timedelta(seconds=settings.lease_seconds)
         await start_ingest(session, version)
     return len(stale)
+
+
+async def give_up(session: AsyncSession, version: SourceVersion) -> None:
+    """End a version whose runs died one after the other without a batch done."""
+    await fail(session, version, "gave_up", f"{version.attempts} attempts ended without a result.")
 
 
 async def fail(session: AsyncSession, version: SourceVersion, code: str, detail: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -168,6 +169,22 @@ async def test_that_the_sweep_starts_a_dead_run_again_and_gives_up_after_three(
     reason = (await library.source(source.id)).reason
     assert reason is not None
     assert reason.code == "gave_up"
+
+
+async def test_that_runs_that_die_are_given_up_unless_they_get_somewhere(
+    library: Library, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingesting, "BATCH", 2)
+    slow = await library.upload("machines.txt", long_text(10))
+    stuck = await library.upload("opening.txt", OPENING)
+    for source, calls in ((slow, 1), (stuck, 0)):
+        for _ in range(4):
+            dying = CountingEmbedder(embedder, calls=calls)
+            with contextlib.suppress(Unavailable):
+                await ingest(IngestDeps(library.db, library.files, library.deps.reader, dying), source.id, 1)
+    assert (await library.source(slow.id)).state is SourceState.EMBEDDING
+    assert (await library.source(slow.id)).progress.done == 8
+    assert (await library.source(stuck.id)).state is SourceState.FAILED
 
 
 async def test_that_a_lost_job_is_enqueued_again(library: Library, clock: ManualClock) -> None:
