@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Collection, Sequence
+from contextvars import Context
 from types import TracebackType
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -125,7 +126,8 @@ class EventTail:
         """Feed this subscription from now on."""
         self._subscriptions.setdefault(subscription.workspace_id, set()).add(subscription)
         if self._poller is None:
-            self._poller = asyncio.create_task(self._poll_for_ever())
+            # In a context of its own: it outlives whatever its first subscriber was doing.
+            self._poller = asyncio.create_task(self._poll_for_ever(), context=Context())
         self._wake.set()
 
     def remove(self, subscription: Subscription) -> None:

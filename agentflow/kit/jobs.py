@@ -232,6 +232,10 @@ class Jobs:
         refuse_inside_transaction("cancelling a job")
         await self._launched().cancel_workflow_async(job_id)
 
+    async def ping(self) -> None:
+        """Raise when the engine's database does not answer."""
+        await self._launched().check_connection_async()
+
     async def count_unfinished(self) -> int:
         """How many jobs wait or run."""
         unfinished = await self._launched().list_workflows_async(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 from collections.abc import AsyncIterator
@@ -121,8 +122,11 @@ class AdvisoryLease:
                     await self._ask("SELECT pg_advisory_unlock(hashtextextended(:name, :seed))", worker)
 
     async def release(self) -> None:
-        """Close the connection, and with it every lock."""
+        """Give up every lock; if that fails, the closed connection frees them a moment later."""
         async with self._one_at_a_time:
+            if self._connection is not None:
+                with contextlib.suppress(DBAPIError):
+                    await self._connection.execute(text("SELECT pg_advisory_unlock_all()"))
             await self._drop()
 
     async def _drop(self) -> None:

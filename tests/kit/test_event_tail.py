@@ -165,3 +165,12 @@ async def test_that_nothing_is_read_while_nobody_listens(db: Database, tail: Eve
         await collect(news, 1)
     assert tail._subscriptions == {}
     assert tail._positions == {}
+
+
+async def test_that_the_first_subscriber_may_have_a_transaction_open(db: Database, tail: EventTail) -> None:
+    async with db.read():
+        news = await tail.subscribe("wsp_1", after=0).__aenter__()
+    await say(db, "cnv_1", 1)
+    await collect(news, 1)
+    await say(db, "cnv_1", 2)
+    assert [event.payload["n"] for event in await collect(news, 1)] == [2]

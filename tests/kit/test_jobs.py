@@ -91,6 +91,7 @@ async def test_that_a_job_runs_when_its_transaction_commits_and_not_before(
     db: Database, jobs: Jobs, diary: Diary
 ) -> None:
     await jobs.launch()
+    await jobs.ping()
     async with db.transaction() as session:
         await enqueue(session, "source", "src_1", job_id="source:src_1")
         await asyncio.sleep(0.15)
