@@ -23,6 +23,7 @@ from knowledge.embedding import FloatMatrix, FloatVector, Foreignness, unit_rows
 BATCH_TEXTS = 64  # texts in one call
 CALLS_AT_ONCE = 4
 ATTEMPTS = 3
+PAUSE_SECONDS = 1.0  # before the second attempt, doubled before the third
 MAX_TOKENS = 8191  # what such endpoints read; they refuse or cut what is longer
 MAX_CHARS = 3 * MAX_TOKENS  # so that no endpoint refuses a text; passages are far shorter
 
@@ -53,15 +54,14 @@ class OpenAIEmbedder:
         model: str,
         api_key: str | None,
         disconnect: Callable[[], Coroutine[Any, Any, None]],
-        pause_seconds: float = 1.0,
     ) -> None:
         self.name = model
         self._post = post
         self._url = f"{base_url.rstrip('/')}/embeddings"
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._pause = pause_seconds
         self._disconnect = disconnect
         self._loop = _LoopThread()
+        self.dim = 0  # until the endpoint has shown it
         try:
             self.dim = int(self._embed(["length"]).shape[1])
         except BaseException:
@@ -107,7 +107,7 @@ class OpenAIEmbedder:
         problem = ""
         for attempt in range(ATTEMPTS):
             if attempt:
-                await asyncio.sleep(self._pause * 2 ** (attempt - 1))
+                await asyncio.sleep(PAUSE_SECONDS * 2 ** (attempt - 1))
             try:
                 answer = await self._post(self._url, self._headers, payload)
             except CallFailed as failed:
@@ -135,9 +135,9 @@ class OpenAIEmbedder:
                 f"the embeddings endpoint {self._url} sent something else than vectors",
                 code="embedding_unavailable",
             ) from wrong
-        if matrix.ndim != 2 or len(matrix) != number:
+        if matrix.ndim != 2 or len(matrix) != number or matrix.shape[1] != (self.dim or matrix.shape[1]):
             raise Unavailable(
-                f"the embeddings endpoint {self._url} sent {len(matrix)} vectors for {number} texts",
+                f"the embeddings endpoint {self._url} sent {matrix.shape} vectors for {number} texts",
                 code="embedding_unavailable",
             )
         return matrix

@@ -26,9 +26,9 @@ Probe = Callable[[str], Evidence]  # runs one question through the knowledge bas
 
 # Fitted once by logistic regression over 38 knowledge bases in 8 languages, 1 to 321 chunks; see evals.
 _VECTOR_WEIGHT = 0.11  # how much standing out counts against shared letters
-_LINE = 0.57
+_LINE = 0.49
 _LINE_BY_SHARE = 1.335  # where vectors are trusted, more is asked
-_LINE_BY_SIZE = 0.27  # for ten times as many chunks: more text, more chance overlap
+_LINE_BY_SIZE = 0.3  # for ten times as many chunks: more text, more chance overlap
 _LINE_SPACELESS = -0.39  # 2-grams across two words seldom recur, so less is shared
 _OUTSTANDING = 16.0  # beyond this many deviations it adds no more
 _OTHER_LANGUAGE_LINE = 3.0  # deviations; the letters say nothing when the languages differ

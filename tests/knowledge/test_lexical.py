@@ -1,0 +1,156 @@
+"""BM25 over character grams: it finds, it is the BM25 it claims to be, and it survives any text."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knowledge import lexical
+from knowledge.lexical import LexicalIndex, is_spaceless
+
+SHOP = (
+    "You can return a jacket within thirty days if the label is still attached.",
+    "Der Kündigungszeitraum für das Jahresabonnement beträgt einen Monat.",
+    "De opzegtermijn van een abonnement is één maand, daarna stopt de levering.",
+    "会员可以在三十天内退货，运费由我们承担。",
+    "ลูกค้าสามารถคืนสินค้าได้ภายในสามสิบวัน",
+    "يمكن للعملاء إعادة المنتجات خلال ثلاثين يوما.",
+    "",
+)
+
+
+def best(query: str, texts: tuple[str, ...] = SHOP) -> int:
+    return int(LexicalIndex.build(texts).scores(query).argmax())
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("returning jackets", 0),
+        ("Kündigungszeiträume", 1),
+        ("Kündigung Jahresabo", 1),
+        ("opzegtermijnen", 2),
+        ("如何退货", 3),
+        ("คืนสินค้าอย่างไร", 4),
+        ("إعادة منتج", 5),
+    ],
+)
+def test_that_inflected_compound_and_unspaced_words_find_their_text(query: str, text: int) -> None:
+    assert best(query) == text
+
+
+def test_that_case_and_width_do_not_matter() -> None:
+    index = LexicalIndex.build(SHOP)
+    assert index.scores("ＲＥＴＵＲＮ a Jacket").tolist() == index.scores("return a jacket").tolist()
+
+
+def test_that_what_no_text_holds_scores_nothing() -> None:
+    index = LexicalIndex.build(SHOP)
+    assert index.scores("zyxwv").tolist() == [0.0] * len(SHOP)
+    assert index.scores("").tolist() == [0.0] * len(SHOP)
+    assert index.ceiling("zyxwv") > 0
+
+
+def plain_grams(text: str) -> list[str]:
+    return [
+        padded[start : start + 4]
+        for word in re.findall(r"[a-z]+", text.casefold())
+        for padded in [f"_{word}_"]
+        for start in range(max(1, len(padded) - 3))
+    ]
+
+
+def plain_bm25(texts: list[str], query: str) -> list[float]:
+    bags = [Counter(plain_grams(text)) for text in texts]
+    mean = sum(bag.total() for bag in bags) / len(bags)
+    scores = []
+    for bag in bags:
+        score = 0.0
+        damping = lexical.K1 * (1 - lexical.B + lexical.B * bag.total() / mean)
+        for gram in plain_grams(query):
+            holders = sum(1 for other in bags if gram in other)
+            if bag[gram]:
+                idf = math.log(1 + (len(bags) - holders + 0.5) / (holders + 0.5))
+                score += idf * bag[gram] * (lexical.K1 + 1) / (bag[gram] + damping)
+        scores.append(score)
+    return scores
+
+
+def test_that_scores_are_those_of_a_plain_bm25() -> None:
+    texts = [
+        "the red bicycle is in the red shed",
+        "a bicycle bell rings",
+        "sheds are built of wood and wood only, wood is what a shed needs",
+        "no",
+    ]
+    index = LexicalIndex.build(texts)
+    for query in ("red bicycle", "wooden sheds", "the bell of a bicycle bell", "no wood"):
+        assert index.scores(query) == pytest.approx(plain_bm25(texts, query), rel=2e-3, abs=1e-3)
+
+
+def test_that_an_index_built_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"{text} {number}" for number in range(9) for text in SHOP]
+    whole = LexicalIndex.build(texts).to_bytes()
+    monkeypatch.setattr(lexical, "BLOCK_CHARS", 200)
+    assert LexicalIndex.build(texts).to_bytes() == whole
+
+
+def test_that_an_index_survives_its_bytes() -> None:
+    index = LexicalIndex.build(SHOP)
+    copy = LexicalIndex.from_bytes(index.to_bytes())
+    assert copy.size == len(SHOP)
+    for query in SHOP:
+        assert copy.scores(query).tolist() == index.scores(query).tolist()
+
+
+def test_that_bytes_of_another_format_are_refused() -> None:
+    file = io.BytesIO()
+    np.savez(file, head=np.array([lexical.FORMAT + 1, 0]))
+    with pytest.raises(ValueError, match=f"format {lexical.FORMAT + 1}"):
+        LexicalIndex.from_bytes(file.getvalue())
+
+
+def test_that_bytes_with_pickled_objects_are_refused() -> None:
+    file = io.BytesIO()
+    np.savez(file, head=np.array([{"evil": 1}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        LexicalIndex.from_bytes(file.getvalue())
+
+
+def test_that_coverage_is_whole_for_a_text_itself_and_nothing_for_a_stranger() -> None:
+    index = LexicalIndex.build(SHOP)
+    assert index.coverage(SHOP[0], 0) == pytest.approx(1.0)
+    assert index.coverage(SHOP[3], 0) == 0.0
+    assert 0.3 < index.coverage("return a purple jacket", 0) < 1.0
+
+
+@pytest.mark.parametrize("texts", [(), ("",), ("…", "   ")])
+def test_that_an_index_without_words_can_be_asked(texts: tuple[str, ...]) -> None:
+    index = LexicalIndex.from_bytes(LexicalIndex.build(texts).to_bytes())
+    assert index.scores("anything").tolist() == [0.0] * len(texts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(alphabet=st.characters(codec=None)), max_size=6), st.text(alphabet=st.characters()))
+def test_that_any_text_can_be_indexed_and_asked(texts: list[str], query: str) -> None:
+    index = LexicalIndex.build(texts)
+    scores = index.scores(query)
+    assert scores.shape == (len(texts),)
+    assert np.isfinite(scores).all()
+    assert (scores >= 0).all()
+    assert all(0 <= index.coverage(query, number) <= 1 for number in range(len(texts)))
+
+
+def test_that_scripts_without_spaces_are_told_apart() -> None:
+    assert is_spaceless("如何退货？")
+    assert is_spaceless("我的 iPad 如何退货")
+    assert not is_spaceless("How do I return it?")
+    assert not is_spaceless("คืนสินค้าอย่างไร")
+    assert not is_spaceless("")
