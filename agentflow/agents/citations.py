@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -92,10 +92,8 @@ class CitationChecker:
     def supported(self, sentence: str, quote: str, *, context: str = "") -> Verdict:
         """Whether `quote` supports `sentence`; names may also stand in `context` (heading, source title)."""
         said = plain(sentence)
-        if _contains(quote, said):
-            return self._check(said, quote, context, likeness=1.0)
         verdict = self._check(said, quote, context, likeness=1.0)
-        if not verdict.ok:
+        if not verdict.ok or _contains(quote, said):
             return verdict
         vectors = self._embedder.embed_documents([said, quote])
         return self._check(
@@ -105,27 +103,33 @@ class CitationChecker:
     def cite(self, sentence: str, passages: Sequence[Passage]) -> tuple[Citation, ...] | None:
         """The best supporting quote in `passages`, or None when no quote supports the sentence."""
         said = plain(sentence)
-        if not said:
-            return None
+        quote = (self._word_for_word(said, passages) or self._alike(said, passages)) if said else None
+        return (quote.citation(),) if quote else None
+
+    def _word_for_word(self, said: str, passages: Sequence[Passage]) -> _Quote | None:
         for quote in _verbatim(said, passages):
-            if self._check(said, quote.text, quote.context, likeness=1.0).ok:
-                return (quote.citation(),)
+            if _flat(quote.text) == _flat(said) or self._check(said, quote.text, quote.context, 1.0).ok:
+                return quote
+        return None
+
+    def _alike(self, said: str, passages: Sequence[Passage]) -> _Quote | None:
         seen = cache(lambda: names.certain_names([p.text for passage in passages for p in passage.sentences]))
         vector = self._embedder.embed_documents([said])[0]
         singles = _singles(said, vector, passages)
-        centres = singles[:_CENTRES]
         denied = 0.0  # the best likeness of a quote that says otherwise
         for quote in singles[:_CANDIDATES]:
             if quote.likeness < max(LIKENESS, denied - _DENIED_LEAD):
                 break
             if self._check(said, quote.text, quote.context, quote.likeness, seen).ok:
-                return (quote.citation(),)
+                return quote
             denied = max(denied, quote.likeness)
-        for quote in _joined(said, vector, centres):
-            if quote.likeness < max(LIKENESS, denied - _DENIED_LEAD):
-                continue
-            if self._check(said, quote.text, quote.context, quote.likeness, seen).ok:
-                return (quote.citation(),)
+        line = max(LIKENESS, denied - _DENIED_LEAD)
+        for quote in _joined(said, vector, singles[:_CENTRES]):
+            if (
+                quote.likeness >= line
+                and self._check(said, quote.text, quote.context, quote.likeness, seen).ok
+            ):
+                return quote
         return None
 
     def _check(
@@ -258,6 +262,7 @@ def _text_of(passage: Passage, parts: Sequence[PassageSentence]) -> str:
     return " ".join(part.text for part in parts)
 
 
+@lru_cache(maxsize=2048)
 def _flat(text: str) -> str:
     return " ".join(_WORD.findall(fold(text)))
 
@@ -285,7 +290,8 @@ def _shared(said: str, quote: str) -> float:
     return len(wanted & _grams(quote)) / len(wanted) if wanted else 0.0
 
 
-def _grams(text: str) -> set[str]:
+@lru_cache(maxsize=2048)
+def _grams(text: str) -> frozenset[str]:
     grams: set[str] = set()
     for word in _WORD.findall(fold(text)):
         if _NO_SPACES.search(word):
@@ -293,4 +299,4 @@ def _grams(text: str) -> set[str]:
         elif word not in FUNCTION_WORDS:
             padded = f" {word} "
             grams.update(padded[index : index + 4] for index in range(max(len(padded) - 3, 1)))
-    return grams
+    return frozenset(grams)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from agentflow.agents.vocabulary import (
@@ -91,13 +92,17 @@ _BEFORE = re.compile(r"(€|\$|£|¥|\bEUR|\bUSD|\bGBP|\bCHF|\bUS\$|\beuro)\s?$"
 _AFTER = re.compile(r"\s?(?:,-|,--|\.-)?\s?(%|°C|°|€|\$|£|[^\W\d_]+)", re.IGNORECASE)
 _ORDINAL_MARK = re.compile(r"(?:st|nd|rd|th|ste|de|e)\b", re.IGNORECASE)
 _MONTH_LEADS = words(
-    "in of until since by from to during early late every this next last mid and im seit bis ab und ende anfang"
+    "in of until since by from to during early late every this next last mid and im seit bis ab und ende "
+    "anfang"
 )
 _ENGLISH_ONES = re.compile(r"[- ]([a-z]{3,5})\b")
 _RANGE = re.compile(r"\s?(?:-|–|—|to|and|or|tot|en|of|bis|und|oder|t/m|/)\s?[€$£]?\s?$", re.IGNORECASE)
 _QUALIFIERS = words("business working calendar full more whole consecutive kalender volle extra hele metric")
 
 
+@lru_cache(
+    maxsize=2048
+)  # the sentences of a turn's passages are compared again for each sentence of the answer
 def facts(text: str) -> tuple[Fact, ...]:
     """Every figure of `text`, in order: links, codes, dates, times, weekdays and numbers with their unit."""
     found: list[Fact] = []

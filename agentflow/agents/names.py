@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -129,6 +130,7 @@ class NameSense:
         return solution
 
 
+@lru_cache(maxsize=2048)
 def names(text: str) -> tuple[Name, ...]:
     """Every word that may be a name, in order."""
     german = detect(text, "en") == "de"

@@ -1,13 +1,14 @@
 """Whether a sentence and its source say yes and no to the same thing.
 
 Not grammar: negations and words that deny by themselves ("closed", "verboden") are counted in the sentence
-and in those clauses of the quote that it draws on; the counts must be both even or both odd. Swaps of opposites
-(before and after, at most and at least), an added "only" and a dropped exception are looked for too.
+and in those clauses of the quote that it draws on; the counts must be both even or both odd. Beside that,
+swaps of opposites (before and after, at most and at least), an added "only" and a dropped exception.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from agentflow.agents.vocabulary import (
     CONDITIONS,
@@ -39,13 +40,14 @@ def stem(word: str) -> str:
     return word[:_STEM]
 
 
-def content_stems(text: str) -> set[str]:
+@lru_cache(maxsize=2048)
+def content_stems(text: str) -> frozenset[str]:
     """Stems of the words that carry meaning."""
-    return {
+    return frozenset(
         stem(word)
         for word in _WORD.findall(fold(text))
         if word not in FUNCTION_WORDS and word not in NEGATIONS
-    }
+    )
 
 
 def disagreement(sentence: str, quote: str) -> str | None:

@@ -10,6 +10,8 @@ import unicodedata
 
 def fold(text: str) -> str:
     """Lower case, without accents, one kind of apostrophe; the length may change."""
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFKD", text.replace("\u2019", "'").replace("ß", "ss")).casefold()
     return "".join(char for char in plain if not unicodedata.combining(char))
 

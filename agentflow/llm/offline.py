@@ -2,8 +2,8 @@
 
 A real LangChain chat model, so the runtime has no special case for it. It greets, asks for a missing detail,
 calls tools, and answers from the SearchResult that `search_knowledge` leaves as the tool message's artifact.
-It writes no sentence of its own beside the catalogue's and cannot see a false premise about a known topic. When
-the knowledge holds no answer it says nothing: an empty message with metadata {"no_answer": True}.
+It writes no sentence of its own beside the catalogue's and cannot see a false premise about a known topic.
+When the knowledge holds no answer it says nothing: an empty message with metadata {"no_answer": True}.
 """
 
 from __future__ import annotations

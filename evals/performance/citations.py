@@ -1,23 +1,28 @@
 """How many lies the citation check lets out, and how many true sentences.
 
 A seeded generator makes lies from documents written for this (`citation_documents/heldout`, which nothing was
-tuned on): a wrong number, a swapped name, a negation put in or taken out, half of them in a rewording.
-It shares no code with the check. `python -m evals.performance.citations` prints a table; `--text FOLDER` also changes sentences of a folder's .txt files, which may be anybody's.
+tuned on): a wrong number, a swapped name, a negation put in or taken out, half of them in a rewording. It
+shares no code with the check. `python -m evals.performance.citations` prints a table; `--text FOLDER` also
+changes sentences of a folder's .txt files, which may be anybody's.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from agentflow.agents.citations import CitationChecker, classify
 from agentflow.agents.sentences import split_sentences
+from agentflow.bootstrap import open_embedder
+from agentflow.kit.settings import Settings
 from knowledge.embedding import Embedder
 from knowledge.passages import Passage, PassageSentence
 
@@ -325,7 +330,7 @@ def report(documents: Sequence[Document], judge: Judge, seeds: Sequence[int], *,
     print(f"mean  {means[0]:>15.1%}  {means[1]:>14.1%}  {means[2]:>8.1%}")
 
 
-def main(embedder: Embedder) -> None:
+def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
@@ -333,9 +338,22 @@ def main(embedder: Embedder) -> None:
     parser.add_argument("--text", type=Path)
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
-    judge = Judge(embedder)
+    asyncio.run(_report_all(options))
+
+
+async def _report_all(options: argparse.Namespace) -> None:
+    async with AsyncExitStack() as stack:
+        judge = Judge(await open_embedder(Settings(), stack))
+        await asyncio.to_thread(_print_all, options, judge)
+
+
+def _print_all(options: argparse.Namespace, judge: Judge) -> None:
     started = time.perf_counter()
     report(read_documents(DOCUMENTS / options.set), judge, range(options.seeds), show=options.show)
     print(f"{time.perf_counter() - started:.1f} s")
     if options.text:
         report(list(documents_of_texts(options.text)), judge, range(options.seeds), show=options.show)
+
+
+if __name__ == "__main__":
+    main()
