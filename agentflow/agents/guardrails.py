@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -74,11 +75,17 @@ class _Topic:
 
 
 class OrdinaryQuestions:
-    """What customers of any business ask, embedded once per process."""
+    """What customers of any business ask, embedded once per process and only when a topic needs it."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self.vectors: FloatMatrix = np.stack([embedder.embed_query(question) for question in ORDINARY])
+        self._embedder = embedder
         self.letters = tuple(_letters(question) for question in ORDINARY)
+
+    @cached_property
+    def vectors(self) -> FloatMatrix:
+        """One row per question."""
+        rows: FloatMatrix = np.stack([self._embedder.embed_query(question) for question in ORDINARY])
+        return rows
 
 
 class Guardrails:

@@ -19,7 +19,7 @@ class TeamName:
 
 @dataclass(frozen=True)
 class HandoffPolicy:
-    """The agent's rules with their teams looked up; `teams` is keyed by the rule's `team`, None = default."""
+    """The agent's rules, and the team behind each rule's `team` (None = the default one)."""
 
     rules: Sequence[HandoffRule]
     teams: Mapping[str | None, TeamName]
@@ -48,11 +48,6 @@ class HandoffPolicy:
         """No model could answer: people take over where they would for a missing answer."""
         return self._request(NoAnswer, "model_unavailable")
 
-    def for_daily_cap(self) -> HandoffRequest:
-        """The site has used up its answers of today: the default team reads on."""
-        team = self.teams[None]
-        return HandoffRequest(team_id=team.id, team=team.name, reason="daily_cap")
-
     def _request(self, kind: type[CustomerAsks | NoAnswer], reason: HandoffReason) -> HandoffRequest | None:
         for rule in self.rules:
             if isinstance(rule, kind):
@@ -60,5 +55,5 @@ class HandoffPolicy:
         return None
 
     def _to(self, rule: HandoffRule, reason: HandoffReason) -> HandoffRequest:
-        team = self.teams.get(rule.team) or self.teams[None]
+        team = self.teams[rule.team]
         return HandoffRequest(team_id=team.id, team=team.name, reason=reason)

@@ -118,7 +118,7 @@ class Runner:
         self._mailer = mailer
         self._settings = db.settings.turn
         self._checker = CitationChecker(embedder)
-        self._ordinary: OrdinaryQuestions | None = None
+        self._ordinary = OrdinaryQuestions(embedder)
         self._plans: OrderedDict[tuple[str, int], _Plan] = OrderedDict()
         self._alerts: set[asyncio.Task[None]] = set()
 
@@ -140,8 +140,10 @@ class Runner:
         draft = self._draft(request, _say_nothing)
         draft.loaded = await self._load(request)
         draft.language = self._language(draft.loaded.agent, request)
+        async with self._db.read() as session:
+            team = await _team(session, request.workspace_id, None)
         await draft.speech.say(CheckedSentence(draft.words("daily_cap"), kind="stock"))
-        return self._outcome(draft, _Ending("handoff", draft.loaded.policy.for_daily_cap()))
+        return self._outcome(draft, _Ending("handoff", HandoffRequest(team.id, team.name, "daily_cap")))
 
     async def close(self) -> None:
         """Wait for alerts that are on their way and close the models' connections."""
@@ -287,7 +289,7 @@ class Runner:
         async with self._db.read() as session:
             agent = service.read_agent(await service.get_agent(session, workspace_id, request.agent_id))
             workspace = await teams.get_workspace(session, workspace_id)
-            named = {None, *(rule.team for rule in agent.handoff_rules)}
+            named = {rule.team for rule in agent.handoff_rules}
             found = {team: await _team(session, workspace_id, team) for team in named}
             connections = await llm.usable_connections(session, workspace_id)
         candidates = [await self._models.candidate(connection) for connection in connections]
@@ -301,17 +303,12 @@ class Runner:
     async def _plan(self, agent: AgentRead) -> _Plan:
         key = (agent.id, agent.version)
         if key not in self._plans:
-            guardrails = await asyncio.to_thread(self._guardrails, agent)
+            guardrails = await asyncio.to_thread(Guardrails, agent.guardrails, self._embedder, self._ordinary)
             self._plans[key] = _Plan(guardrails, self._loop(agent))
             while len(self._plans) > KEPT_AGENTS:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
         return self._plans[key]
-
-    def _guardrails(self, agent: AgentRead) -> Guardrails:
-        if self._ordinary is None:
-            self._ordinary = OrdinaryQuestions(self._embedder)
-        return Guardrails(agent.guardrails, self._embedder, self._ordinary)
 
     def _loop(self, agent: AgentRead) -> AgentLoop:
         tools: list[Tool] = [search_knowledge(self._searcher, agent.knowledge_base_id)]
