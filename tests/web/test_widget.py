@@ -200,14 +200,21 @@ async def test_that_markup_in_answers_and_sources_stays_text(live_app: LiveApp, 
     assert await chat.page.evaluate("window.pwned") is None
 
 
-async def test_that_handoff_staff_and_closing_are_shown(live_app: LiveApp, visit: Visit) -> None:
+async def test_that_a_visitor_sees_for_whom_they_wait(live_app: LiveApp, visit: Visit) -> None:
     chat = await greet(await visit(), live_app)
-    staff = message("Ada here.", role="staff")
-    await inject(chat.page, [("handoff", {"team": "Support"}), staff, ("closed", {})])
-    await chat.ask("May I talk to a person?")
+    await chat.ask("I want to talk to a human")
+    await chat.answered()
+    await expect(chat.find(".standing")).to_have_text("Waiting for Support")
+
+
+async def test_that_staff_and_the_end_of_a_conversation_are_shown(live_app: LiveApp, visit: Visit) -> None:
+    chat = await greet(await visit(), live_app)
+    await chat.ask(await chat.suggestion())
+    await chat.answered()
+    await inject(chat.page, [message("Ada here.", role="staff"), ("closed", {})])
+    await chat.page.evaluate("dispatchEvent(new Event('online'))")
     await expect(chat.find(".m.staff")).to_contain_text("Ada here.")
-    await expect(chat.find(".note")).to_have_count(2)
-    await expect(chat.find(".note").first).to_contain_text("Support")
+    await expect(chat.find(".standing")).to_have_text("This conversation has ended.")
 
 
 async def test_that_a_reload_shows_the_conversation_again(live_app: LiveApp, visit: Visit) -> None:

@@ -53,7 +53,7 @@ export class Api {
     try {
       return await this.send<T>(method, path, body);
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) this.onEnded();
+      if (error instanceof Problem && error.status === 401 && error.code !== "wrong_credentials") this.onEnded();
       throw error;
     }
   }

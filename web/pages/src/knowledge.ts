@@ -44,13 +44,14 @@ const WARNINGS: Record<string, string> = {
 export class KnowledgeTab {
   readonly node = h("main", { class: "page" });
   private base: KnowledgeBase | null = null;
+  private known: KnowledgeBase[] = [];
   private sources: Source[] = [];
   private timer = 0;
   private stopped = false;
   private readonly usage = h("p", { class: "quiet", id: "usage" });
   private readonly list = h("ul", { class: "sources" });
   private readonly uploads = h("ul", { class: "sources uploads", "aria-live": "polite" });
-  private readonly input = h("input", { type: "file", multiple: true, class: "unseen", id: "files" });
+  private readonly input = h("input", { type: "file", multiple: true, class: "unseen", id: "files", disabled: true });
   private readonly drop = h(
     "label",
     { class: "drop", for: "files" },
@@ -78,8 +79,6 @@ export class KnowledgeTab {
     clearTimeout(this.timer);
   }
 
-  private known: KnowledgeBase[] = [];
-
   private async start(): Promise<void> {
     try {
       this.known = await this.api.all<KnowledgeBase>("knowledge-bases");
@@ -89,7 +88,7 @@ export class KnowledgeTab {
     this.bases.replaceChildren(...this.known.map(({ id, name }) => h("option", { value: id }, name)));
     this.bases.hidden = this.known.length < 2;
     const [first] = this.known;
-    this.drop.hidden = !first;
+    this.drop.hidden = this.input.disabled = !first;
     if (first) return this.choose(first.id);
     this.list.replaceChildren(h("li", { class: "nothing" }, "There is no knowledge base yet. Make one with the API: POST /api/v1/knowledge-bases."));
   }

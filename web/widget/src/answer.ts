@@ -12,6 +12,7 @@ export class Answer {
   private readonly sources = h("details", { class: "sources", hidden: true }, this.label, this.list);
   private readonly chips = new Map<HTMLButtonElement, number>();
   private readonly items = new Map<number, HTMLLIElement>();
+  private said = ""; // the sentence before
   private only: number | null = null; // the one source a chip has opened
 
   constructor(private readonly base: string) {
@@ -25,17 +26,25 @@ export class Answer {
       this.addSource(citation);
       part.append(this.chip(citation));
     }
-    this.words.append(this.words.hasChildNodes() ? " " : "", part);
+    this.words.append(this.gap(), part);
+    this.said = sentence.text;
   }
 
   clear(): void {
     this.words.replaceChildren();
+    this.said = "";
     this.list.replaceChildren();
     this.chips.clear();
     this.items.clear();
     this.sources.hidden = true;
     this.sources.open = false;
     this.only = null;
+  }
+
+  /** Between two sentences; one that ends without a stop (a row of a sheet) gets a line of its own. */
+  private gap(): Node | string {
+    if (!this.said) return "";
+    return /[.!?…:。！？]["'’”)\]]*$/.test(this.said.trim()) ? " " : h("br");
   }
 
   private chip({ n, title }: Citation): HTMLButtonElement {

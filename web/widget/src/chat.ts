@@ -33,7 +33,6 @@ export class Chat {
   private retryTimer = 0;
   private newest: Message | null = null; // of the other side
   private readTold: Message | null = null;
-  private readonly noted = new Set<string>();
 
   constructor(private readonly options: Options) {
     speak(options.language);
@@ -137,6 +136,7 @@ export class Chat {
         const { id } = await this.server.post({ client_msg_id: next.id, type: "text", text: next.text });
         this.outbox.drop(next.id);
         this.thread.sent(next.id, id);
+        this.live?.wake();
       }
       this.panel.say("");
     } catch (error) {
@@ -161,7 +161,7 @@ export class Chat {
     for (const { id, text: words } of this.outbox.all) {
       this.thread.failed(id, text("not_sent_retry"), () => {
         this.thread.pending(id, words);
-        this.live?.kick();
+        this.live?.wake();
         void this.flush();
       });
     }
@@ -190,20 +190,14 @@ export class Chat {
     if (this.outbox.all.length) void this.flush();
   }
 
-  private on({ cursor, kind, payload }: LiveEvent): void {
+  private on({ kind, payload }: LiveEvent): void {
     const news = payload as Record<string, unknown>;
     if (kind === "sentence") this.thread.sentence(payload as SentenceEvent);
     else if (kind === "message") this.show(payload as Message);
     else if (kind === "typing") this.thread.typing(Boolean(news.on) && news.role !== "contact");
     else if (kind === "status") this.thread.status(String(news.message_id), String(news.status));
-    else if (kind === "handoff") this.note(kind, cursor, text("handoff", { team: String(news.team ?? "") }));
-    else if (kind === "closed") this.note(kind, cursor, text("ended"));
-  }
-
-  /** Once, however often the event is heard. */
-  private note(kind: string, cursor: number, words: string): void {
-    if (!this.noted.has(kind + cursor)) this.thread.note(words);
-    this.noted.add(kind + cursor);
+    else if (kind === "handoff") this.thread.state(kind, text("handoff", { team: String(news.team ?? "") }));
+    else if (kind === "closed") this.thread.state(kind, text("ended"));
   }
 
   private show(message: Message): void {

@@ -46,9 +46,9 @@ export class Live {
     this.others.close();
   }
 
-  /** Try again now rather than after the pause. */
-  kick(): void {
-    this.stream?.kick();
+  /** The server is there: if the line is down, try again now rather than after the pause. */
+  wake(): void {
+    this.stream?.wake();
   }
 
   private enter(): void {
@@ -144,8 +144,13 @@ class Stream {
     this.connection.abort();
   }
 
+  wake(): void {
+    if (this.timer) this.kick();
+  }
+
   kick(): void {
     clearTimeout(this.timer);
+    this.timer = 0;
     this.connection.abort();
     this.failures = 0;
     void this.run();
@@ -159,6 +164,7 @@ class Stream {
 
   private async run(): Promise<void> {
     const connection = (this.connection = new AbortController());
+    this.timer = 0;
     let pause = 0;
     try {
       this.seen = Date.now();

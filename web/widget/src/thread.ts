@@ -25,12 +25,13 @@ export class Thread {
   readonly node = h("div", { class: "log", role: "log", tabindex: "0" });
   private readonly entries = new Map<string, Entry>();
   private readonly dots = h("div", { class: "m agent dots", hidden: true }, h("i"), h("i"), h("i"));
+  private readonly standing = h("p", { class: "standing", hidden: true });
   private readonly empty = h("div", { class: "empty" });
   private typingTimer = 0;
   private atEnd = true;
 
   constructor(private readonly base: string) {
-    this.node.append(this.empty, this.dots);
+    this.node.append(this.empty, this.dots, this.standing);
   }
 
   get isEmpty(): boolean {
@@ -50,6 +51,7 @@ export class Thread {
   clear(): void {
     for (const entry of this.entries.values()) entry.node.remove();
     this.entries.clear();
+    this.standing.hidden = true;
     this.typing(false);
     this.empty.hidden = false;
   }
@@ -87,6 +89,7 @@ export class Thread {
     const known = this.entries.get(message.message_id);
     const entry = known ?? this.add(message.message_id, message.role, message.seq);
     const fresh = !entry.final;
+    this.settle(message.role);
     entry.final = true;
     this.place(entry, message.seq);
     entry.node.classList.remove("sending", "writing");
@@ -135,9 +138,20 @@ export class Thread {
     entry.foot.replaceChildren(h("span", { class: "seen" }, known));
   }
 
-  note(words: string): void {
-    this.dots.before(h("p", { class: "note" }, words));
+  /** Where the conversation stands, below the newest message until it no longer holds. */
+  state(kind: "handoff" | "closed", words: string): void {
+    this.standing.textContent = words;
+    this.standing.dataset.kind = kind;
+    this.standing.hidden = false;
+    this.typing(false);
     this.scroll();
+  }
+
+  /** What was last said of the state is over once this one speaks. */
+  private settle(role: Message["role"]): void {
+    const { kind } = this.standing.dataset;
+    const over = kind === "closed" ? role === "contact" : role === "staff" || role === "system";
+    if (over) this.standing.hidden = true;
   }
 
   typing(on: boolean): void {
