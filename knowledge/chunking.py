@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from knowledge.readers.base import CELL_GAP, Heading, Page, Row, cell_text
+from knowledge.pages import CELL_GAP, Heading, Page, Row, cell_text
 from knowledge.sentences import Size, measure, sentence_spans
 
 MAX_WORDS, MAX_WORDLESS_CHARS = 220, 400

@@ -17,8 +17,8 @@ from typing import BinaryIO
 from knowledge.chunking import ChunkDraft, chunk
 from knowledge.errors import SourceRefused, TooMuchMemory
 from knowledge.limits import Caps, Kind, check_bytes, check_type
+from knowledge.pages import Page
 from knowledge.readers import csv, excel, pdf, text
-from knowledge.readers.base import Page
 from knowledge.readers.frames import HEADER, Frame, chunk_to_json, pack, unpack
 
 READERS: dict[Kind, Callable[[Path, str, Caps], Iterator[Page]]] = {

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from knowledge.limits import Caps
-from knowledge.readers.base import Page
+from knowledge.pages import Page
 from knowledge.readers.tables import Budget, Cell, RawRow, table_pages
 from knowledge.readers.text import decode_file
 

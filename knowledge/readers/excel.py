@@ -20,7 +20,8 @@ from openpyxl.worksheet._reader import WorkSheetParser
 
 from knowledge.errors import Corrupt, Encrypted, FileTooLarge
 from knowledge.limits import Caps
-from knowledge.readers.base import Page, damage_refused
+from knowledge.pages import Page
+from knowledge.readers.base import damage_refused
 from knowledge.readers.cells import CellValue, shown
 from knowledge.readers.decoding import sniff
 from knowledge.readers.tables import Budget, Cell, RawRow, table_pages

@@ -13,7 +13,7 @@ from llama_index.core.node_parser import NodeParser
 from llama_index.core.schema import BaseNode, Document, NodeRelationship, TextNode
 
 from knowledge.chunking import ChunkDraft, chunk
-from knowledge.readers.base import Page
+from knowledge.pages import Page
 from knowledge.readers.text import headings
 
 PAGE_BREAK = "\n\f"

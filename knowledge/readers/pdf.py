@@ -14,7 +14,8 @@ from pypdf.errors import LimitReachedError
 
 from knowledge.errors import Corrupt, Encrypted, FileTooLarge
 from knowledge.limits import Caps, check_pages, check_text
-from knowledge.readers.base import Heading, Page, damage_refused
+from knowledge.pages import Heading, Page
+from knowledge.readers.base import damage_refused
 from knowledge.readers.decoding import sniff
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # damaged files log a line for every object

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from knowledge.limits import Caps, check_cells, check_rows, check_text
-from knowledge.readers.base import Page, Row
+from knowledge.pages import Page, Row
 
 _LOOK_AHEAD = 20  # rows in which a header is looked for
 _ROWS_PER_PAGE = 500  # a sheet is handed on in batches, so a large one is never held whole

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from knowledge.errors import Corrupt
 from knowledge.limits import Caps, check_text
-from knowledge.readers.base import Heading, Page
+from knowledge.pages import Heading, Page
 from knowledge.readers.decoding import decode, sniff
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowledge.chunking import MAX_CHARS, MAX_WORDLESS_CHARS, MAX_WORDS, ChunkDraft, chunk
-from knowledge.readers.base import Page, Row
+from knowledge.pages import Page, Row
 from knowledge.readers.text import headings
 from knowledge.sentences import measure, sentence_spans
 
