@@ -7,9 +7,10 @@ from fastapi import APIRouter
 from agentflow.agents import service as agents
 from agentflow.agents.schemas import AgentCreate, AgentRead, AgentUpdate
 from agentflow.api.deps import AgentsReader, AgentsWriter, App, Cursor, Limit
+from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 
-router = APIRouter(prefix="/agents", tags=["agents"])
+router = APIRouter(prefix="/agents", tags=["agents"], route_class=IdempotentRoute)
 
 
 @router.get("")

@@ -22,7 +22,6 @@ from agentflow.api import (
     model_connections,
     people,
 )
-from agentflow.api.idempotency import IdempotentRoute
 from agentflow.api.middleware import BodyLimit, RequestMetrics
 from agentflow.bootstrap import Application
 from agentflow.kit.settings import Settings
@@ -55,7 +54,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         ],
     )
     errors.install(app)
-    api = APIRouter(prefix="/api/v1", route_class=IdempotentRoute, responses=errors.RESPONSES)
+    api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for part in (auth, people, knowledge, agents, model_connections, channels, inbox):
         api.include_router(part.router)
     app.include_router(api)

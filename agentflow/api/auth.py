@@ -5,12 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from agentflow.api.deps import SESSION_COOKIE, App, Caller
+from agentflow.api.idempotency import IdempotentRoute
 from crm.teams import service as teams
-from crm.teams.errors import NoCredential
+from crm.teams.errors import NoCredential, StaffOnly
 from crm.teams.schemas import Identity, LogIn, PasswordChange, StaffRead
 from crm.teams.service import Principal
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = APIRouter(prefix="/auth", tags=["auth"], route_class=IdempotentRoute)
 
 
 @router.post("/login")
@@ -37,6 +38,7 @@ async def log_in(data: LogIn, request: Request, response: Response, app: App) ->
 @router.get("/me")
 async def me(request: Request, app: App, who: Caller) -> Identity:
     """Who is logged in, with a fresh CSRF token for a page that was reloaded."""
+    require_staff(who)
     async with app.db.transaction() as session:
         staff = await teams.get_staff(session, who)
         workspace = await teams.get_workspace(session, who.workspace_id)
@@ -52,6 +54,7 @@ async def me(request: Request, app: App, who: Caller) -> Identity:
 @router.post("/password", status_code=204)
 async def change_password(data: PasswordChange, request: Request, app: App, who: Caller) -> None:
     """Change the password; every other log-in of this person ends."""
+    require_staff(who)
     await app.rates.check("password", who.id, limit=10, seconds=300)
     await teams.change_password(app.db, who, current=data.current, new=data.new, token=session_token(request))
 
@@ -66,14 +69,14 @@ async def log_out(request: Request, response: Response, app: App, who: Caller) -
 
 
 def session_token(request: Request) -> str:
-    """The session cookie. Raises NoCredential for a caller with an API key."""
+    """The session cookie. Raises NoCredential."""
     token = request.cookies.get(SESSION_COOKIE)
     if not token:
-        raise NoCredential("log in first; an API key has no session")
+        raise NoCredential("log in first")
     return token
 
 
 def require_staff(who: Principal) -> None:
-    """Refuse an API key."""
+    """Refuse an API key. Raises StaffOnly."""
     if who.staff_id is None:
-        raise NoCredential("log in first; an API key has no session")
+        raise StaffOnly("a logged-in staff member must do this; an API key cannot")

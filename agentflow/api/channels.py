@@ -7,13 +7,14 @@ from pydantic import BaseModel, ConfigDict
 
 from agentflow.agents import service as agents
 from agentflow.api.deps import App, Cursor, Limit, SettingsReader, SettingsWriter
+from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from channels import service as channels
 from channels.schemas import ChannelAccountCreate, ChannelAccountRead, ChannelAccountUpdate
 from crm.inbox import service as inbox
 from crm.inbox.schemas import RouteRead
 
-router = APIRouter(prefix="/channel-accounts", tags=["channels"])
+router = APIRouter(prefix="/channel-accounts", tags=["channels"], route_class=IdempotentRoute)
 
 
 class RouteUpdate(BaseModel):

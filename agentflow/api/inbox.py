@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query
 
 from agentflow.api.auth import require_staff
 from agentflow.api.deps import App, Cursor, InboxReader, InboxWriter, Limit
+from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from crm.inbox import service as inbox
 from crm.inbox.schemas import ConversationRead, MessageRead, OwnerKind, StaffReply
 from crm.teams import service as teams
 
-router = APIRouter(prefix="/conversations", tags=["inbox"])
+router = APIRouter(prefix="/conversations", tags=["inbox"], route_class=IdempotentRoute)
 
 
 @router.get("")

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
 from agentflow.api.deps import App, Cursor, KnowledgeReader, KnowledgeWriter, Limit
+from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from knowledge import service as knowledge
 from knowledge.schemas import (
@@ -18,7 +19,7 @@ from knowledge.schemas import (
     SourceUpdate,
 )
 
-router = APIRouter(tags=["knowledge"])
+router = APIRouter(tags=["knowledge"], route_class=IdempotentRoute)
 
 
 @router.get("/knowledge-bases")

@@ -25,6 +25,7 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.max_bytes:
+            await _discard(receive, 2 * self.max_bytes)
             await self._refusal(int(announced))(scope, receive, send)
             return
         seen = 0
@@ -46,6 +47,15 @@ class BodyLimit:
             found=found,
         )
         return problem(refused.problem())
+
+
+async def _discard(receive: Receive, at_most: int) -> None:
+    """Take a refused body off the wire: a client that is still sending would not read our answer."""
+    seen, more = 0, True
+    while more and seen < at_most:
+        message = await receive()
+        seen += len(message.get("body", b""))
+        more = message.get("more_body", False)
 
 
 class RequestMetrics:

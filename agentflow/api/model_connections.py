@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from agentflow.api.deps import App, Cursor, Limit, SettingsReader, SettingsWriter
+from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from agentflow.llm import service as llm
 from agentflow.llm.schemas import ModelConnectionCreate, ModelConnectionRead, ModelConnectionUpdate
 
-router = APIRouter(prefix="/model-connections", tags=["model connections"])
+router = APIRouter(prefix="/model-connections", tags=["model connections"], route_class=IdempotentRoute)
 
 
 @router.get("")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from agentflow.api.deps import App, Cursor, Limit, SettingsReader, SettingsWriter
+from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from crm.teams import service as teams
 from crm.teams.schemas import (
@@ -17,7 +18,7 @@ from crm.teams.schemas import (
     WorkspaceUpdate,
 )
 
-router = APIRouter(tags=["workspace"])
+router = APIRouter(tags=["workspace"], route_class=IdempotentRoute)
 
 
 @router.get("/workspace")

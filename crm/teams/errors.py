@@ -29,6 +29,12 @@ class CsrfMissing(Forbidden):
     code = "csrf_token_missing"
 
 
+class StaffOnly(Forbidden):
+    """An API key cannot do what belongs to a person."""
+
+    code = "staff_only"
+
+
 class MissingScope(Forbidden):
     """The API key does not carry the scope this needs."""
 
