@@ -95,6 +95,9 @@ _MONTH_LEADS = words(
     "in of until since by from to during early late every this next last mid and im seit bis ab und ende "
     "anfang"
 )
+_HOUR_END = re.compile(
+    r"\s*(?:$|[^\w\s]|(?:to|and|or|until|till|tot|t/m|en|of|bis|und|oder|uur|uhr|h)\b)", re.I
+)
 _ENGLISH_ONES = re.compile(r"[- ]([a-z]{3,5})\b")
 _RANGE = re.compile(r"\s?(?:-|–|—|to|and|or|tot|en|of|bis|und|oder|t/m|/)\s?[€$£]?\s?$", re.IGNORECASE)
 _QUALIFIERS = words("business working calendar full more whole consecutive kalender volle extra hele metric")
@@ -122,7 +125,7 @@ def unsupported(fact: Fact, quoted: Sequence[Fact], quote: str) -> bool:
     if fact.kind == "date":
         return not any(_same_date(fact, other) for other in quoted)
     if fact.kind == "time":
-        return not any(_same_time(fact, other) for other in quoted)
+        return not any(_same_time(fact, other, quote) for other in quoted)
     if fact.kind == "weekday":
         return not fact.values <= _weekdays_of(quoted, quote)
     return not any(fact.values & other.values for other in quoted if other.kind in ("link", "code", "number"))
@@ -414,9 +417,7 @@ def _single(fact: Fact, quote: str) -> bool:
             after = _WORD.match(quote, match.end() + 1)
             if after and UNITS.get(fold(after.group())) == fact.unit:
                 return True
-    return fact.unit is None and bool(
-        {fold(word) for word in _WORD.findall(quote)} & {"one", "single", "een", "ein", "eine", "einen"}
-    )
+    return fact.unit is None and bool({fold(word) for word in _WORD.findall(quote)} & {"one", "single"})
 
 
 def _same_date(fact: Fact, other: Fact) -> bool:
@@ -431,10 +432,13 @@ def _same_date(fact: Fact, other: Fact) -> bool:
     return False
 
 
-def _same_time(fact: Fact, other: Fact) -> bool:
+def _same_time(fact: Fact, other: Fact, quote: str) -> bool:
+    """A bare number is an hour only where no noun follows it: \"9 to 17\", not \"14 countries\"."""
     if other.kind == "time":
         return bool(fact.values & other.values)
     if other.kind != "number" or other.unit not in (None, "hour"):
+        return False
+    if other.unit is None and not _HOUR_END.match(quote, other.end):
         return False
     clocks = [value.split(":") for value in fact.values]
     return any(

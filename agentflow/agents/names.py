@@ -33,6 +33,9 @@ _OPENING = re.compile(r"(?:^|[.!?:;\n•]|^\W*[-*])\s*[\"'“„‘«(\[]*\s*$")
 _TITLE = re.compile(
     r"\b(?:herr|frau|herrn|dr|prof|mr|mrs|ms|sir|meneer|mevrouw|dhr|mevr|mijnheer|familie|firma)\.?\s*$", re.I
 )
+_VERB_FOLLOWERS = re.compile(
+    r"\s(?:Sie|wir|Ihr|ihr|du|ich|u|je|we|wij|ik|jullie)\b"
+)  # "Sagen Sie", "Annuleert u"
 _NEVER = words("i i'm i'll i've i'd ok okay faq pdf sms") | set(CURRENCIES) | set(UNITS)
 # In German a noun follows one of these and a name hardly ever does.
 _DETERMINERS = words(
@@ -152,7 +155,7 @@ def names(text: str) -> tuple[Name, ...]:
             continue
         before = text[: match.start()]
         initial = bool(_OPENING.search(before)) or not before.strip(" \"'“„‘«([*-•")
-        if name := _judge(word, folded, before, initial=initial, german=german):
+        if name := _judge(word, folded, before, text[match.end() :], initial=initial, german=german):
             found.append(name)
     return tuple(found)
 
@@ -162,7 +165,7 @@ def _adjacent(text: str, previous: str, start: int) -> bool:
     return text[:start].endswith(f"{previous} ")
 
 
-def _judge(word: str, folded: str, before: str, *, initial: bool, german: bool) -> Name | None:
+def _judge(word: str, folded: str, before: str, after: str, *, initial: bool, german: bool) -> Name | None:
     shaped = (
         len(word) > 1
         and any(char.isupper() for char in word[1:])
@@ -175,6 +178,8 @@ def _judge(word: str, folded: str, before: str, *, initial: bool, german: bool) 
     if not german and not initial:
         return Name(word, certain=True)
     if folded.endswith(_NOUN_ENDS):
+        return None
+    if initial and _VERB_FOLLOWERS.match(after):
         return None
     lead = re.search(r"([^\W\d_]+)\s+$", before)
     if german and lead and fold(lead[1]) in _DETERMINERS:

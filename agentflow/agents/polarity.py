@@ -27,6 +27,9 @@ _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _CLAUSE = re.compile(
     r"[,;:()–—.!?]\s+|\s(?:but|although|though|whereas|while|and|maar|hoewel|terwijl|en|aber|sondern|obwohl|wahrend|und)\s"
 )
+_INTERJECTION = re.compile(
+    r"^\W*(?:no|nee|nein|non|yes|ja|oui|si)\s*[,!.:;–-]\s*"
+)  # "No, dogs are not allowed"
 _STEM = 5
 _WHOLE = 0.8  # a sentence that holds this share of the quote's words is held against the whole quote
 
@@ -68,7 +71,7 @@ def disagreement(sentence: str, quote: str) -> str | None:
 
 
 def _normal(text: str) -> str:
-    normal = fold(text)
+    normal = _INTERJECTION.sub("", fold(text))
     normal = re.sub(r"\bcan't\b|\bcannot\b", "can not", normal)
     normal = re.sub(r"\bwon't\b", "will not", normal)
     normal = re.sub(r"n't\b", " not", normal)

@@ -150,7 +150,7 @@ def read_documents(folder: Path) -> list[Document]:
         pairs = tuple(tuple(line.split(" | ", 1)) for line in lines if line.strip())
         documents.append(
             Document(
-                path.stem,
+                path.stem[:2],
                 title.removeprefix("# "),
                 tuple(name.strip() for name in names.removeprefix("@").split("|")),
                 tuple((pair[0], pair[1]) for pair in pairs),
