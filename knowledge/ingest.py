@@ -22,6 +22,7 @@ from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError, NotFound, Unavailable
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.ids import new_id
+from agentflow.kit.telemetry import SOURCES, span
 from knowledge import repository
 from knowledge.chunking import ChunkDraft
 from knowledge.embedding import Embedder
@@ -83,16 +84,18 @@ async def ingest_all(deps: IngestDeps, versions: Sequence[tuple[str, int]]) -> N
 
     Raises the first Unavailable, after the others went live.
     """
-    claimed = [await _claim(deps, source_id, version) for source_id, version in versions]
+    with span("claim"):
+        claimed = [await _claim(deps, source_id, version) for source_id, version in versions]
     runs = [run for run in claimed if run is not None]
     gate = asyncio.Semaphore(FILES_AT_ONCE)
-    async with _heartbeat(deps, runs):
-        results = await asyncio.gather(
-            *(_embed_or_refuse(deps, run, gate) for run in runs), return_exceptions=True
-        )
-        embedded = [run for run, result in zip(runs, results, strict=True) if result is True]
-        for knowledge_base_id in sorted({run.knowledge_base_id for run in embedded}):
-            await _go_live(deps, [run for run in embedded if run.knowledge_base_id == knowledge_base_id])
+    with span("ingest", sources=len(runs)):
+        async with _heartbeat(deps, runs):
+            results = await asyncio.gather(
+                *(_embed_or_refuse(deps, run, gate) for run in runs), return_exceptions=True
+            )
+            embedded = [run for run, result in zip(runs, results, strict=True) if result is True]
+            for knowledge_base_id in sorted({run.knowledge_base_id for run in embedded}):
+                await _go_live(deps, [run for run in embedded if run.knowledge_base_id == knowledge_base_id])
     for result in results:
         if isinstance(result, BaseException):
             raise result
@@ -189,6 +192,7 @@ async def _refuse(deps: IngestDeps, run: _Run, refusal: AppError) -> None:
         if found is None or found[1].claim != run.claim:
             return
         await fail(session, found[1], refusal.code, refusal.detail)
+    SOURCES.labels(status="failed").inc()
     await deps.files.delete(run.file_key)
 
 
@@ -198,28 +202,31 @@ async def _embed_file(deps: IngestDeps, run: _Run) -> None:
         base = await get_knowledge_base(session, run.workspace_id, run.knowledge_base_id)
     check_embedding(base.embedding_fingerprint, base.embedding_name, deps.embedder)
     try:
-        read = await deps.reader.read(deps.files.path(run.file_key), run.name)
+        with span("read"):
+            read = await deps.reader.read(deps.files.path(run.file_key), run.name)
     except FileNotFoundError as gone:
         raise NotFound("the uploaded file is gone; upload it again", code="file_missing") from gone
-    drafts = [_storable(draft) for draft in read.chunks]
-    done = await _already_stored(deps, run, drafts)
-    await _hold(
-        deps,
-        run,
-        state=SourceState.EMBEDDING,
-        pages=read.pages,
-        passages=len(drafts),
-        warning=read.warning,
-        progress_done=len(done),
-        progress_total=len(drafts),
-        embedding_fingerprint=deps.embedder.fingerprint,
-    )
+    with span("plan"):
+        drafts = [_storable(draft) for draft in read.chunks]
+        done = await _already_stored(deps, run, drafts)
+        await _hold(
+            deps,
+            run,
+            state=SourceState.EMBEDDING,
+            pages=read.pages,
+            passages=len(drafts),
+            warning=read.warning,
+            progress_done=len(done),
+            progress_total=len(drafts),
+            embedding_fingerprint=deps.embedder.fingerprint,
+        )
     left = [(position, draft) for position, draft in enumerate(drafts) if position not in done]
     writing: asyncio.Task[None] | None = None
     try:
         for first in range(0, len(left), BATCH):
             batch = left[first : first + BATCH]
-            rows = await asyncio.to_thread(_embed, deps.embedder, run, batch)
+            with span("embed", chunks=len(batch)):
+                rows = await asyncio.to_thread(_embed, deps.embedder, run, batch)
             if writing:
                 await writing
             writing = asyncio.create_task(_write(deps, run, rows, len(done) + first + len(batch)))
@@ -294,9 +301,10 @@ def _embed(embedder: Embedder, run: _Run, batch: Sequence[tuple[int, ChunkDraft]
 
 
 async def _write(deps: IngestDeps, run: _Run, rows: Sequence[Mapping[str, object]], done: int) -> None:
-    async with deps.db.transaction() as session:
-        await _hold_in(session, deps, run, progress_done=done, attempts=1)  # this run gets somewhere
-        await repository.add_chunks(session, rows)
+    with span("write", chunks=len(rows)):
+        async with deps.db.transaction() as session:
+            await _hold_in(session, deps, run, progress_done=done, attempts=1)  # this run gets somewhere
+            await repository.add_chunks(session, rows)
 
 
 async def _go_live(deps: IngestDeps, runs: Sequence[_Run]) -> None:
@@ -309,13 +317,16 @@ async def _go_live(deps: IngestDeps, runs: Sequence[_Run]) -> None:
             base = await get_knowledge_base(session, workspace_id, knowledge_base_id)
             versions = await _versions_after(session, left)
             rows = await repository.chunks_of(session, workspace_id, versions)
-        content = decode(rows, deps.embedder.dim)
-        built = await asyncio.to_thread(build, content, deps.embedder)
+        with span("build", chunks=len(rows)):
+            content = decode(rows, deps.embedder.dim)
+            built = await asyncio.to_thread(build, content, deps.embedder)
         try:
-            async with deps.db.transaction() as session:
-                switched = await _switch(session, deps, left, base.generation, built)
+            with span("switch"):
+                async with deps.db.transaction() as session:
+                    switched = await _switch(session, deps, left, base.generation, built)
         except _Lost as lost:
             left.remove(lost.args[0])
+    SOURCES.labels(status="ready").inc(len(left))
     await purge_replaced(deps.db, deps.files, [run.source_id for run in left])
 
 
