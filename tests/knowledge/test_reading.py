@@ -161,14 +161,14 @@ async def test_that_too_much_text_is_refused(tmp_path: Path) -> None:
 
 
 async def test_that_a_reader_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
-    pool = ReaderPool(IngestSettings(seconds_per_file=1.0))
+    pool = ReaderPool(IngestSettings(seconds_per_file=2.0))
     pipe = tmp_path / "never.txt"
     os.mkfifo(pipe)  # opening it blocks for ever
     try:
         started = time.monotonic()
-        with pytest.raises(TooSlow, match="more than 1 seconds"):
+        with pytest.raises(TooSlow, match="more than 2 seconds"):
             await pool.read(pipe, "never.txt")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
         assert readers() == []
         assert (await pool.read(write(tmp_path / "a.txt", "Hello there."), "a.txt")).warning is None
     finally:
