@@ -21,11 +21,10 @@ from agentflow.bootstrap import Application
 from agentflow.kit.errors import InvalidInput
 from agentflow.kit.events import Event, find_last_event, read_events
 from agentflow.kit.telemetry import span
-from channels import livechat
+from channels import ChannelAccount, livechat
 from channels import service as channels
 from channels.base import check_supported
-from channels.messages import AccountKeys, EventKind, InboundRequest
-from channels.models import ChannelAccount
+from channels.messages import AccountKeys, EventKind, InboundEvent, InboundRequest
 from crm.inbox import service as inbox
 from crm.inbox.events import VISITOR_KINDS
 from crm.inbox.schemas import MessageStatus
@@ -196,13 +195,7 @@ async def post_message(request: Request, response: Response, app: App) -> Accept
     """Take a message, or a sign such as typing or read. The same `client_msg_id` is stored once."""
     account, inbound = await _inbound(app, request)
     _allow_page(request, response, inbound.account)
-    livechat.read_token(inbound.account, livechat.bearer(inbound.headers), inbound.received_at)
-    channel = app.channels[livechat.NAME]
-    event = channel.parse(inbound)[0]
-    check_supported(channel.caps, event)
-    if event.kind is EventKind.MESSAGE:
-        limit = app.settings.livechat.messages_per_minute
-        await app.rates.check("messages", event.contact_ref, limit=limit, seconds=60)
+    event = await _event(app, inbound)
     with span("record", channel=livechat.NAME):
         async with app.db.transaction() as session:
             recorded = await inbox.receive(session, account, event, app.settings.turn)
@@ -210,6 +203,18 @@ async def post_message(request: Request, response: Response, app: App) -> Accept
         return Accepted(id=None, cursor=None)
     cursor = await _cursor_of(app, account.workspace_id, recorded.conversation_id, recorded.message_id)
     return Accepted(id=recorded.message_id, cursor=cursor)
+
+
+async def _event(app: Application, inbound: InboundRequest) -> InboundEvent:
+    """What a genuine request says, within the channel's abilities and the visitor's rate."""
+    livechat.read_token(inbound.account, livechat.bearer(inbound.headers), inbound.received_at)
+    channel = app.channels[livechat.NAME]
+    event = channel.parse(inbound)[0]
+    check_supported(channel.caps, event)
+    if event.kind is EventKind.MESSAGE:
+        limit = app.settings.livechat.messages_per_minute
+        await app.rates.check("messages", event.contact_ref, limit=limit, seconds=60)
+    return event
 
 
 @router.get("/events", response_model=Events)

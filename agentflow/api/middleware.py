@@ -7,7 +7,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentflow.api.errors import problem
-from agentflow.kit.errors import TooLarge
+from agentflow.kit.errors import BadRequest, TooLarge
 from agentflow.kit.telemetry import HTTP
 
 
@@ -22,6 +22,10 @@ class BodyLimit:
         """Count the bytes on their way in."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            # No record has such an id and no text a NUL; PostgreSQL would refuse the query itself.
+            await problem(BadRequest("the address holds a NUL character").problem())(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.max_bytes:

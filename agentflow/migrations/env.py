@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
@@ -18,7 +18,7 @@ def render_item(kind: str, item: object, _autogen: AutogenContext) -> str | Lite
     return False
 
 
-def include_name(name: str | None, kind: str, _parents: Any) -> bool:
+def include_name(name: str | None, kind: str, _parents: object) -> bool:
     """Only our tables: the durable engine keeps its own in the same SQLite file."""
     return kind != "table" or name in Base.metadata.tables
 

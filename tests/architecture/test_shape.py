@@ -17,8 +17,11 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def sources(*folders: str) -> Iterator[tuple[str, str, ast.Module]]:
+    """Every file we write; migrations are written by Alembic and never change."""
     for folder in folders or PACKAGES:
         for path in sorted((ROOT / folder).rglob("*.py")):
+            if path.parent.name == "versions":
+                continue
             text = path.read_text()
             yield path.relative_to(ROOT).as_posix(), text, ast.parse(text)
 
@@ -87,7 +90,7 @@ def test_that_only_settings_read_the_environment() -> None:
     wrong = [
         f"{name}:{node.lineno}"
         for name, _, tree in sources()
-        if name != "agentflow/kit/settings.py"
+        if name != "agentflow/kit/settings.py" and not name.startswith("evals/performance/")
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     ]
@@ -146,7 +149,7 @@ def test_that_features_do_not_reach_into_each_other() -> None:
                 isinstance(node, ast.ImportFrom)
                 and node.module
                 and node.module.endswith((".models", ".repository"))
+                and feature(node.module) != here
             ):
-                if feature(node.module) != here:
-                    wrong.append(f"{name}:{node.lineno} imports {node.module}")
+                wrong.append(f"{name}:{node.lineno} imports {node.module}")
     assert wrong == []
