@@ -21,6 +21,7 @@ from tests.e2e.live import LiveApp
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "agentflow" / "web" / "static"
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+QUESTION = "When is the shop open?"  # the sample knowledge has the answer
 NEW_PASSWORD = "a long enough second password"
 ARGUMENTS = [
     "--no-sandbox",
@@ -69,10 +70,6 @@ class Chat:
     async def answered(self, answers: int = 1) -> None:
         """Wait until that many answers are final."""
         await self.find(".m.agent:not(.dots):not([aria-busy])").nth(answers - 1).wait_for()
-
-    async def suggestion(self) -> str:
-        """A question that the sample knowledge answers."""
-        return await self.find(".ask").first.inner_text()
 
 
 async def open_demo(context: BrowserContext, app: LiveApp) -> Chat:

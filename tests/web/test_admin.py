@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.async_api import FilePayload, Page, expect
 
 from tests.e2e.live import LiveApp
-from tests.web.browsing import Visit, open_admin, open_demo
+from tests.web.browsing import QUESTION, Visit, open_admin, open_demo
 
 
 def text_file(name: str, words: str) -> FilePayload:
@@ -63,13 +63,12 @@ async def test_that_a_file_without_text_is_ready_with_a_warning(live_app: LiveAp
 async def test_that_a_person_takes_over_answers_and_hands_back(live_app: LiveApp, visit: Visit) -> None:
     chat = await open_demo(await visit(), live_app)
     await chat.open()
-    question = await chat.suggestion()
-    await chat.ask(question)
+    await chat.ask(QUESTION)
     await chat.answered()
     page = await open_admin(visit, live_app)
     await page.get_by_role("button", name="Conversations").click()
     await page.locator(".conversation").first.click()
-    await expect(page.locator(".messages .bubble.contact")).to_contain_text(question)
+    await expect(page.locator(".messages .bubble.contact")).to_contain_text(QUESTION)
     await page.get_by_role("button", name="Take over").click()
     await page.get_by_label("Your answer").fill("A person here: <b>hello</b>.")
     await page.get_by_role("button", name="Send").click()
@@ -78,7 +77,7 @@ async def test_that_a_person_takes_over_answers_and_hands_back(live_app: LiveApp
     await expect(page.locator(".messages .bubble.contact")).to_have_count(2)
     await page.get_by_role("button", name="Hand back to the agent").click()
     await expect(page.get_by_role("button", name="Take over")).to_be_visible()
-    await chat.ask(question)
+    await chat.ask(QUESTION)
     await chat.answered(2)
     await expect(chat.find(".m.staff")).to_have_count(1)
 

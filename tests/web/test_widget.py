@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from playwright.async_api import BrowserContext, Page, Request, Route, expect
 
 from tests.e2e.live import LiveApp
-from tests.web.browsing import PHONE, Chat, Visit, open_demo
+from tests.web.browsing import PHONE, QUESTION, Chat, Visit, open_demo
 
 STRICT = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -118,7 +118,6 @@ async def test_that_an_answer_comes_by_checked_sentences_with_its_sources(
     live_app: LiveApp, visit: Visit
 ) -> None:
     chat = await greet(await visit(), live_app)
-    question = await chat.suggestion()
     await chat.page.evaluate(
         """() => {
           window.seen = [];
@@ -129,7 +128,7 @@ async def test_that_an_answer_comes_by_checked_sentences_with_its_sources(
           }).observe(log, { childList: true, subtree: true });
         }"""
     )
-    await chat.ask(question)
+    await chat.ask(QUESTION)
     await chat.answered()
     seen: list[int] = await chat.page.evaluate("window.seen")
     assert seen, "the answer appeared as a whole"
@@ -149,6 +148,21 @@ async def test_that_an_answer_comes_by_checked_sentences_with_its_sources(
     await chat.find("summary").click()
     await expect(source).to_have_count(await chat.find(".sources li").count())
     assert chat.troubles == []
+
+
+async def test_that_every_sample_question_gets_an_answer_with_a_source(
+    live_app: LiveApp, visit: Visit
+) -> None:
+    chat = await greet(await visit(), live_app)
+    questions = await chat.find(".ask").all_inner_texts()
+    assert len(questions) == 3
+    await chat.find(".ask").first.click()
+    for number, question in enumerate(questions):
+        if number > 0:
+            await chat.ask(question)
+        await chat.answered(number + 1)
+        answer = chat.find(".m.agent:not(.dots)").nth(number)
+        assert await answer.locator(".chip").count() > 0, question
 
 
 async def test_that_sentences_join_an_answer_one_at_a_time_until_the_final_message(
@@ -209,7 +223,7 @@ async def test_that_a_visitor_sees_for_whom_they_wait(live_app: LiveApp, visit: 
 
 async def test_that_staff_and_the_end_of_a_conversation_are_shown(live_app: LiveApp, visit: Visit) -> None:
     chat = await greet(await visit(), live_app)
-    await chat.ask(await chat.suggestion())
+    await chat.ask(QUESTION)
     await chat.answered()
     await inject(chat.page, [message("Ada here.", role="staff"), ("closed", {})])
     await chat.page.evaluate("dispatchEvent(new Event('online'))")
@@ -219,7 +233,7 @@ async def test_that_staff_and_the_end_of_a_conversation_are_shown(live_app: Live
 
 async def test_that_a_reload_shows_the_conversation_again(live_app: LiveApp, visit: Visit) -> None:
     chat = await greet(await visit(), live_app)
-    await chat.ask(await chat.suggestion())
+    await chat.ask(QUESTION)
     await chat.answered()
     before = await chat.messages.locator(".bubble").all_inner_texts()
     await chat.page.reload()
@@ -234,8 +248,7 @@ async def test_that_a_second_tab_shows_the_same_and_shares_one_stream(
 ) -> None:
     context = await visit()
     first = await greet(context, live_app)
-    question = await first.suggestion()
-    await first.ask(question)
+    await first.ask(QUESTION)
     await first.answered()
     streams: list[str] = []
 
@@ -247,14 +260,14 @@ async def test_that_a_second_tab_shows_the_same_and_shares_one_stream(
     second = await open_demo(context, live_app)
     await second.open()
     await second.answered()
-    await second.ask(question)
+    await second.ask(QUESTION)
     await first.answered(2)
     await second.answered(2)
     await expect(first.messages).to_have_count(4)
     await expect(second.messages).to_have_count(4)
     assert streams == []
     await first.page.close()  # the second tab takes the stream over and misses nothing
-    await second.ask(question)
+    await second.ask(QUESTION)
     await second.answered(3)
     await expect(second.messages).to_have_count(6)
     assert len(streams) == 1
@@ -262,9 +275,8 @@ async def test_that_a_second_tab_shows_the_same_and_shares_one_stream(
 
 async def test_that_a_message_the_network_lost_is_sent_when_tapped(live_app: LiveApp, visit: Visit) -> None:
     chat = await greet(await visit(), live_app)
-    question = await chat.suggestion()
     await chat.page.route("**/widget/v1/messages", lambda route: route.abort())
-    await chat.ask(question)
+    await chat.ask(QUESTION)
     retry = chat.find("button.retry")
     await expect(retry).to_be_visible()
     await chat.page.unroute("**/widget/v1/messages")
@@ -278,7 +290,6 @@ async def test_that_a_message_whose_receipt_was_lost_is_not_sent_twice(
     live_app: LiveApp, visit: Visit
 ) -> None:
     chat = await greet(await visit(), live_app)
-    question = await chat.suggestion()
     sent: list[str | None] = []
 
     async def lose_receipt(route: Route) -> None:
@@ -291,7 +302,7 @@ async def test_that_a_message_whose_receipt_was_lost_is_not_sent_twice(
         return await route.abort()
 
     await chat.page.route("**/widget/v1/messages", lose_receipt)
-    await chat.ask(question)
+    await chat.ask(QUESTION)
     await chat.answered()
     await chat.page.reload()
     await chat.open()
@@ -304,7 +315,6 @@ async def test_that_a_rate_limit_is_told_and_the_message_goes_out_later(
     live_app: LiveApp, visit: Visit
 ) -> None:
     chat = await greet(await visit(), live_app)
-    question = await chat.suggestion()
     refused = False
 
     async def limit(route: Route) -> None:
@@ -317,7 +327,7 @@ async def test_that_a_rate_limit_is_told_and_the_message_goes_out_later(
         )
 
     await chat.page.route("**/widget/v1/messages", limit)
-    await chat.ask(question)
+    await chat.ask(QUESTION)
     await expect(chat.find(".status")).to_contain_text("wait a moment")
     await chat.answered()
     await expect(chat.find(".m.contact")).to_have_count(1)
@@ -327,13 +337,12 @@ async def test_that_a_visitor_whose_token_no_longer_counts_starts_anew(
     live_app: LiveApp, visit: Visit
 ) -> None:
     chat = await greet(await visit(), live_app)
-    question = await chat.suggestion()
     await chat.page.evaluate(
         "(key) => localStorage.setItem(key, 'e30.forged')", f"agentflow:{live_app.site_key}"
     )
     await chat.page.reload()
     await chat.open()
-    await chat.ask(question)
+    await chat.ask(QUESTION)
     await chat.answered()
     await expect(chat.messages).to_have_count(2)
 
@@ -342,11 +351,10 @@ async def test_that_a_restart_of_the_server_loses_and_doubles_nothing(
     live_app: LiveApp, visit: Visit
 ) -> None:
     chat = await greet(await visit(), live_app)
-    question = await chat.suggestion()
-    await chat.ask(question)
+    await chat.ask(QUESTION)
     await chat.answered()
     live_app.restart()
-    await chat.ask(question)
+    await chat.ask(QUESTION)
     await expect(chat.find(".m.agent:not(.dots):not([aria-busy])")).to_have_count(2, timeout=40_000)
     await expect(chat.find(".m.contact")).to_have_count(2)
     await expect(chat.find(".retry")).to_have_count(0)

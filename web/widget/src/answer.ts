@@ -26,7 +26,7 @@ export class Answer {
       this.addSource(citation);
       part.append(this.chip(citation));
     }
-    this.words.append(this.gap(), part);
+    this.words.append(this.gap(sentence.text), part);
     this.said = sentence.text;
   }
 
@@ -42,9 +42,10 @@ export class Answer {
   }
 
   /** Between two sentences; one that ends without a stop (a row of a sheet) gets a line of its own. */
-  private gap(): Node | string {
+  private gap(next: string): Node | string {
     if (!this.said) return "";
-    return /[.!?…:。！？]["'’”)\]]*$/.test(this.said.trim()) ? " " : h("br");
+    const stopped = [this.said, next].every((one) => /[.!?…:。！？]["'’”)\]]*$/.test(one.trim()));
+    return stopped ? " " : h("br");
   }
 
   private chip({ n, title }: Citation): HTMLButtonElement {

@@ -31,6 +31,7 @@ export class Chat {
   private renewedAt = 0;
   private noticeTimer = 0;
   private retryTimer = 0;
+  private notBefore = 0; // when a rate limit allows the next message
   private newest: Message | null = null; // of the other side
   private readTold: Message | null = null;
 
@@ -126,7 +127,7 @@ export class Chat {
 
   /** Sends what waits, oldest first; whatever fails stays and is sent again later. */
   private async flush(): Promise<void> {
-    if (this.sending) return;
+    if (this.sending || Date.now() < this.notBefore) return;
     this.sending = true;
     clearTimeout(this.retryTimer);
     let failure: unknown;
@@ -151,6 +152,7 @@ export class Chat {
     if (error instanceof Refused && error.denied && this.live) return void this.renew();
     if (error instanceof Refused && error.status === 429) {
       this.panel.say(text("rate_limited"));
+      this.notBefore = Date.now() + error.retryAfter * 1000 - 50; // timers may be early by a little
       return this.later(error.retryAfter * 1000);
     }
     if (error instanceof Refused && error.status < 500) {
@@ -186,7 +188,7 @@ export class Chat {
       this.noticeTimer = window.setTimeout(() => this.panel.say(text("reconnecting")), RECONNECT_NOTICE_MS);
       return;
     }
-    this.panel.say("");
+    if (Date.now() >= this.notBefore) this.panel.say("");
     if (this.outbox.all.length) void this.flush();
   }
 
