@@ -56,7 +56,7 @@ class Turn:
     prompt: str
     context: ToolContext
     candidates: list[Candidate]
-    opener: CheckedSentence | None
+    leads: tuple[CheckedSentence, ...]  # said before what the offline model quotes
     speech: Speech
     started: float  # the event loop's clock, seconds
     limit: asyncio.Timeout | None = None
@@ -152,7 +152,7 @@ class _Conductor(AgentMiddleware[AgentState[Any], Turn]):
 
     async def _listen(self, turn: Turn, candidate: Candidate, messages: Sequence[AnyMessage]) -> AIMessage:
         turn.model = candidate.name
-        turn.speech.begin(turn.opener if candidate.connection_id is None else None)
+        turn.speech.begin(*(turn.leads if candidate.connection_id is None else ()))
         try:
             async with asyncio.timeout_at(self._deadline(turn, candidate)) as limit:
                 turn.limit = limit

@@ -195,15 +195,27 @@ class Runner:
         draft.speech.limit = SENTENCE_LIMITS[loaded.agent.answer_length]
         draft.turn = turn = self._turn(draft, loaded)
         await plan.loop.run(turn)
+        if self._lost_in_translation(draft, turn):
+            draft.trace["quoted_instead"] = "no sentence of the model could be checked across languages"
+            turn.candidates, turn.calls = [self._offline], 0
+            await plan.loop.run(turn)
         return await self._conclude(draft, loaded, turn)
+
+    def _lost_in_translation(self, draft: _Draft, turn: Turn) -> bool:
+        """A model wrote in the customer's language what no source in another can be checked to say.
+
+        The source's own words, quoted, serve the customer better than a refusal.
+        """
+        nothing_left = bool(draft.speech.dropped) and not draft.speech.said and turn.human is None
+        return nothing_left and not self._quotes(turn) and _is_foreign(turn, draft.language)
 
     async def _conclude(self, draft: _Draft, loaded: _Loaded, turn: Turn) -> _Ending:
         speech = draft.speech
         if turn.human and (handoff := loaded.policy.for_customer()):
             return await self._hand_off(draft, handoff)
         if speech.facts:
-            if turn.model == self._offline.name:
-                await self._say_tone(draft, loaded.agent, "closer")
+            for sentence in self._tone(draft, loaded.agent, "closer") if self._quotes(turn) else ():
+                await speech.say(sentence)
             return _Ending("reply")
         if speech.asked:
             return _Ending("reply" if is_greeting(draft.request.question) else "ask")
@@ -236,16 +248,16 @@ class Runner:
         await draft.speech.say(CheckedSentence(said, kind="stock"))
         return _Ending("handoff", handoff)
 
-    async def _say_tone(self, draft: _Draft, agent: AgentRead, place: str) -> None:
-        if (sentence := self._tone(draft, agent, place)) is not None:
-            await draft.speech.say(sentence)
+    def _quotes(self, turn: Turn) -> bool:
+        """Whether the offline model speaks, which quotes and does not write."""
+        return turn.model == self._offline.name
 
-    def _tone(self, draft: _Draft, agent: AgentRead, place: str) -> CheckedSentence | None:
+    def _tone(self, draft: _Draft, agent: AgentRead, place: str) -> tuple[CheckedSentence, ...]:
         """What sets the tone of an answer that is quoted, not written: a text before or after it."""
         tone = agent.tone.lower()
         if tone not in TONES_WITH_TEXTS:
-            return None
-        return CheckedSentence(draft.words(f"tone_{tone}_{place}"), kind="stock")
+            return ()
+        return (CheckedSentence(draft.words(f"tone_{tone}_{place}"), kind="stock"),)
 
     def _turn(self, draft: _Draft, loaded: _Loaded) -> Turn:
         request, agent = draft.request, loaded.agent
@@ -261,7 +273,7 @@ class Runner:
                 principal=agent.id,
             ),
             candidates=list(loaded.candidates),
-            opener=self._tone(draft, agent, "opener"),
+            leads=self._tone(draft, agent, "opener"),
             speech=draft.speech,
             started=draft.started,
         )
@@ -282,6 +294,9 @@ class Runner:
             citations = await asyncio.to_thread(self._checker.cite, sentence, turn.passages)
         spent = (asyncio.get_running_loop().time() - begun) * 1000
         draft.timings["check"] = draft.timings.get("check", 0.0) + spent
+        if citations and self._quotes(turn) and not draft.speech.said and _is_foreign(turn, draft.language):
+            note = CheckedSentence(draft.words("source_language_note"), kind="stock")
+            draft.speech.leads = [*turn.leads, note]
         return CheckedSentence(sentence, citations) if citations else None
 
     async def _load(self, request: TurnRequest) -> _Loaded:
@@ -387,6 +402,12 @@ async def _team(session: AsyncSession, workspace_id: str, team_id: str | None) -
     except NotFound:
         team = await teams.get_team(session, workspace_id, None)
     return TeamName(team.id, team.name)
+
+
+def _is_foreign(turn: Turn, language: str) -> bool:
+    """Whether the best passage is written in another language than the answer."""
+    best = turn.searches[-1].passages[:1] if turn.searches else ()
+    return any(detect(passage.text, language) != language for passage in best)
 
 
 async def _say_nothing(_number: int, _sentence: CheckedSentence) -> None:

@@ -42,7 +42,7 @@ class Speech:
     said: list[CheckedSentence] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     held: list[CheckedSentence] = field(default_factory=list)
-    _opener: CheckedSentence | None = None
+    leads: list[CheckedSentence] = field(default_factory=list)
     _splitter: SentenceSplitter = field(default_factory=SentenceSplitter)
     _earlier: frozenset[Citation] = frozenset()
 
@@ -61,9 +61,12 @@ class Speech:
         """Whether the set answer length is reached."""
         return self.facts >= self.limit
 
-    def begin(self, opener: CheckedSentence | None) -> None:
-        """A model starts to speak. What one before it left unfinished is forgotten."""
-        self._opener = opener
+    def begin(self, *leads: CheckedSentence) -> None:
+        """A model starts to speak; `leads` come before its first sentence, if it has one.
+
+        What a model before it left unfinished is forgotten.
+        """
+        self.leads = list(leads)
         self._splitter = SentenceSplitter()
         self.held.clear()
         self._earlier = frozenset(citation for sentence in self.said for citation in sentence.citations)
@@ -110,8 +113,9 @@ class Speech:
             await self._say_with_greeting(checked)
 
     async def _say_with_greeting(self, sentence: CheckedSentence) -> None:
-        if self._opener is not None and not self.said:
-            await self.say(self._opener)
+        if not self.said:
+            for lead in self.leads:
+                await self.say(lead)
         await self.greet()
         await self.say(sentence)
 

@@ -15,7 +15,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable
 
-from agentflow.kit.errors import AppError
+from agentflow.kit.errors import AppError, Unavailable
 
 ChatRunnable = Runnable[LanguageModelInput, AIMessage]
 
@@ -100,6 +100,8 @@ def _is_object(arguments: str | None) -> bool:
 
 def _failure(error: Exception, *, begun: bool) -> ModelFailed:
     for cause in _causes(error):
+        if isinstance(cause, Unavailable):
+            return ModelFailed(FailureReason.UNREACHABLE, cause.detail)
         if isinstance(cause, AppError):
             return ModelFailed(FailureReason.ADDRESS_REFUSED, cause.detail)
     if isinstance(error, openai.APIStatusError):

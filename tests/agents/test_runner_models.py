@@ -373,3 +373,17 @@ async def test_that_a_broken_database_still_gives_the_customer_a_sentence(
     assert answer.outcome.action == "refuse"
     assert answer.text == "I cannot give you an answer right now. Please try again in a moment."
     assert "AgentNotFound" in str(answer.outcome.trace["error"])
+
+
+async def test_that_the_source_is_quoted_when_a_translation_cannot_be_checked(
+    shop: Shop, server: ModelServer
+) -> None:
+    await shop.connect(server)
+    server.then(search_then("De garantie op de waterkoker is drie jaar.", query="warranty on the kettle"))
+    answer = await shop.ask("Hoe lang heb ik garantie op de kettle K20? Warranty kettle.", locale="nl")
+    note = "Onze informatie hierover is in een andere taal; ik citeer die zoals die er staat."
+    assert answer.outcome.language == "nl"
+    assert answer.outcome.sentences[0].text == note
+    assert "The warranty on the kettle is three years." in answer.text
+    assert answer.outcome.model == "offline"
+    assert answer.outcome.trace["dropped"] == ["De garantie op de waterkoker is drie jaar."]

@@ -27,7 +27,7 @@ class Listener:
         self.heard: list[str] = []
         self.firsts = 0
         self.speech = Speech(self.on_sentence, check=check, on_first=self.on_first, limit=limit)
-        self.speech.begin(None)
+        self.speech.begin()
 
     async def on_sentence(self, number: int, sentence: CheckedSentence) -> None:
         assert number == len(self.heard) + 1
@@ -80,14 +80,14 @@ async def test_that_a_greeting_waits_for_something_to_say() -> None:
 async def test_that_what_a_broken_stream_left_unfinished_is_forgotten() -> None:
     listener = Listener()
     await listener.speech.hear("One true. Half a sen")
-    listener.speech.begin(None)
+    listener.speech.begin()
     assert await listener.listen("The second is true.") == ["One true.", "The second is true."]
 
 
 async def test_that_a_second_model_does_not_repeat_what_the_first_has_cited() -> None:
     listener = Listener()
     await listener.speech.hear("One true. Half")
-    listener.speech.begin(None)
+    listener.speech.begin()
     assert await listener.listen("1st true. Another true one.") == ["One true.", "Another true one."]
 
 
@@ -114,7 +114,7 @@ async def test_that_a_refusal_to_listen_ends_the_speech() -> None:
         raise PermissionError("a person took over")
 
     speech = Speech(taken_over, check=check, limit=4)
-    speech.begin(None)
+    speech.begin()
     with pytest.raises(Interrupted) as stopped:
         await speech.hear("This is true. And")
     assert isinstance(stopped.value.cause, PermissionError)

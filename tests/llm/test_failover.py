@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from langchain_core.messages import AIMessageChunk, HumanMessage
 
+from agentflow.kit.egress import Egress
 from agentflow.kit.errors import Forbidden
-from agentflow.kit.settings import TurnSettings
+from agentflow.kit.settings import Settings, TurnSettings
 from agentflow.llm.factory import ModelFactory
 from agentflow.llm.failover import Candidate, FailureReason, ModelFailed, stream_model
 from agentflow.llm.models import ModelConnection
@@ -147,3 +148,22 @@ async def test_that_a_changed_connection_gets_a_new_model(factory: ModelFactory,
     await answer(again)
     assert again.model is not first.model
     assert server.keys == ["k-2"]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_that_the_real_egress_rules_hold_for_a_persons_address(
+    server: ModelServer, settings: Settings, allowed: bool
+) -> None:
+    egress = Egress(settings.model_copy(update={"egress_allow": ("127.0.0.1",) if allowed else ()}))
+    models = ModelFactory(egress.resolve, TurnSettings())
+    server.then(Say("Hello."))
+    candidate = await models.candidate(connection(server.base_url, by_environment=False))
+    if allowed:
+        assert (await answer(candidate)).text == "Hello."
+    else:
+        with pytest.raises(ModelFailed) as failed:
+            await answer(candidate)
+        assert failed.value.reason is FailureReason.ADDRESS_REFUSED
+    assert len(server.requests) == int(allowed)
+    await models.close()
+    await egress.close()
