@@ -62,13 +62,22 @@ def _split(text: str, *, final: bool) -> tuple[list[str], str]:
     sentences: list[str] = []
     start = 0
     for match in _BREAK.finditer(text):
-        if not final and match.end() == len(text) and not _full_width(match):
+        if not final and _open(text, match):
             break
         if not _ends(text, start, match, final=final):
             continue
         sentences += _pieces(text[start : match.end()])
         start = match.end()
     return sentences, text[start:]
+
+
+def _open(text: str, match: re.Match[str]) -> bool:
+    """Whether text still to come decides about this mark: behind "12." it may be a month's name."""
+    if _full_width(match):
+        return False
+    after = text[match.end() :]
+    dated = match["mark"] == "." and text[: match.start()][-1:].isdigit()
+    return not after or (dated and re.fullmatch(r"[^\W\d_]+", after) is not None)
 
 
 def _full_width(match: re.Match[str]) -> bool:
@@ -98,7 +107,7 @@ def _ends(text: str, start: int, match: re.Match[str], *, final: bool) -> bool:
     after = text[match.end() :]
     if not match["space"]:
         return final and not after
-    if match["mark"] == "." and _dot_inside(text[start : match.start()], after):
+    if match["mark"] == "." and not match["close"] and _dot_inside(text[start : match.start()], after):
         return False
     following = after.lstrip("\"'“‘«([-*•¿¡ ")[:1]
     return not following or not following.islower() or "\n" in match["space"]

@@ -230,11 +230,12 @@ def _language(prompt: str) -> str:
 
 def _bound(tool: dict[str, Any] | type | Callable[..., Any] | BaseTool) -> BoundTool:
     function = convert_to_openai_tool(tool)["function"]
-    metadata = tool.metadata if isinstance(tool, BaseTool) else None
-    examples = (metadata or {}).get("examples", ())
-    return BoundTool(
-        name=function["name"], parameters=function.get("parameters", {}), examples=tuple(map(str, examples))
-    )
+    parameters, examples = function.get("parameters", {}), ()
+    if isinstance(tool, BaseTool):
+        examples = (tool.metadata or {}).get("examples", ())
+        schema = tool.tool_call_schema  # the conversion above drops the titles that slots are asked for by
+        parameters = schema if isinstance(schema, dict) else schema.model_json_schema()
+    return BoundTool(name=function["name"], parameters=parameters, examples=tuple(map(str, examples)))
 
 
 def _chunks(message: AIMessage) -> Iterator[ChatGenerationChunk]:

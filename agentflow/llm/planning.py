@@ -20,18 +20,20 @@ from knowledge.embedding import Embedder, FloatMatrix
 SEARCH, HAND_OFF = "search_knowledge", "hand_off"
 LIKENESS = 0.47  # of the message to a tool's nearest example, at least
 MARGIN = 0.02  # and this much more than to the nearest ordinary question
+SAME = 0.8  # an ordinary question this near to a tool's example belongs to the tool
 COSINE_SHARE = 0.5  # of likeness; the rest is shared letter groups
 SmallTalk = Literal["greeting", "thanks"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_MAX_PIECES = 3
 _HUMAN_WORDS, _POINTER_WORDS, _ELLIPSIS_WORDS = 16, 7, 3
 
 
 @dataclass(frozen=True, eq=False)
 class ToolExamples:
-    """A tool's example utterances, with their vectors and letter groups."""
+    """Example utterances as vectors and letter groups."""
 
-    name: str
     vectors: FloatMatrix
     grams: tuple[frozenset[str], ...]
 
@@ -41,7 +43,8 @@ class Planner:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._kept: dict[tuple[str, tuple[str, ...]], ToolExamples] = {}
+        self._kept: dict[tuple[str, ...], ToolExamples] = {}
+        self._baselines: dict[tuple[tuple[str, ...], ...], ToolExamples] = {}
 
     def tool_for(self, message: str, tools: Mapping[str, Sequence[str]]) -> str | None:
         """The tool whose examples the message is like; None when it is an ordinary question.
@@ -53,23 +56,40 @@ class Planner:
             return None
         if HAND_OFF in offered and wants_human(message):
             return HAND_OFF
-        vector = self._embedder.embed_documents([message])[0]
-        grams = _grams(message)
-        ordinary = (*phrases.ORDINARY, *tools.get(SEARCH, ()))
-        floor = self._likeness(vector, grams, self._examples(SEARCH, ordinary))
-        scores = {
-            name: self._likeness(vector, grams, self._examples(name, examples))
-            for name, examples in offered.items()
-        }
-        best = max(scores, key=scores.__getitem__)
-        others = [floor, *(score for name, score in scores.items() if name != best)]
-        return best if scores[best] >= LIKENESS and scores[best] >= max(others) + MARGIN else None
+        ordinary = self._ordinary((*phrases.ORDINARY, *tools.get(SEARCH, ())), tuple(offered.items()))
+        pieces = [message, *_pieces(message)]
+        for piece, vector in zip(pieces, self._embedder.embed_documents(pieces), strict=True):
+            grams = _grams(piece)
+            scores = {
+                name: self._likeness(vector, grams, self._examples(examples))
+                for name, examples in offered.items()
+            }
+            best = max(scores, key=scores.__getitem__)
+            rivals = [score for name, score in scores.items() if name != best]
+            floor = max([self._likeness(vector, grams, ordinary), *rivals])
+            if scores[best] >= max(LIKENESS, floor + MARGIN):
+                return best
+        return None
 
-    def _examples(self, name: str, examples: Sequence[str]) -> ToolExamples:
-        key = (name, tuple(examples))
+    def _ordinary(
+        self, texts: tuple[str, ...], offered: tuple[tuple[str, Sequence[str]], ...]
+    ) -> ToolExamples:
+        """The ordinary questions without those that are a tool's business here ("Where is my order?")."""
+        key = (texts, *(tuple(examples) for _, examples in offered))
+        if key not in self._baselines:
+            vectors = self._examples(texts).vectors
+            owned = np.vstack([self._examples(examples).vectors for _, examples in offered])
+            free = [
+                text for text, near in zip(texts, (vectors @ owned.T).max(axis=1), strict=True) if near < SAME
+            ]
+            self._baselines[key] = self._examples(free or texts)
+        return self._baselines[key]
+
+    def _examples(self, examples: Sequence[str]) -> ToolExamples:
+        key = tuple(examples)
         if key not in self._kept:
             vectors = self._embedder.embed_documents(list(examples))
-            self._kept[key] = ToolExamples(name, vectors, tuple(_grams(example) for example in examples))
+            self._kept[key] = ToolExamples(vectors, tuple(_grams(example) for example in examples))
         return self._kept[key]
 
     def _likeness(self, vector: np.ndarray, grams: frozenset[str], examples: ToolExamples) -> float:
@@ -129,6 +149,12 @@ def _is_ellipsis(message: str, words: Sequence[str]) -> bool:
     short = len(words) <= _ELLIPSIS_WORDS and message.rstrip().endswith("?") and words[0] in phrases.OPENINGS
     light = all(len(word) <= 4 or word in phrases.OPENINGS for word in words[:2])
     return short and (light or len(words) < _ELLIPSIS_WORDS)
+
+
+def _pieces(message: str) -> list[str]:
+    """The first sentences of a message that has several."""
+    pieces = [piece.strip() for piece in _SENTENCE.split(message) if piece.strip()]
+    return pieces[:_MAX_PIECES] if len(pieces) > 1 else []
 
 
 def _fold(text: str) -> str:
