@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,3 +123,7 @@ def _llama_index(texts: Sequence[str], threads: int) -> float | None:
             check=True,
         )
     return float(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
