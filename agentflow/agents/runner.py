@@ -405,9 +405,9 @@ async def _team(session: AsyncSession, workspace_id: str, team_id: str | None) -
 
 
 def _is_foreign(turn: Turn, language: str) -> bool:
-    """Whether the best passage is written in another language than the answer."""
+    """Whether the best passage is written in another language than the answer. Rows do not tell."""
     best = turn.searches[-1].passages[:1] if turn.searches else ()
-    return any(detect(passage.text, language) != language for passage in best)
+    return any(passage.row is None and detect(passage.text, language) != language for passage in best)
 
 
 async def _say_nothing(_number: int, _sentence: CheckedSentence) -> None:
