@@ -233,8 +233,8 @@ def _bound(tool: dict[str, Any] | type | Callable[..., Any] | BaseTool) -> Bound
     parameters, examples = function.get("parameters", {}), ()
     if isinstance(tool, BaseTool):
         examples = (tool.metadata or {}).get("examples", ())
-        schema = tool.tool_call_schema  # the conversion above drops the titles that slots are asked for by
-        parameters = schema if isinstance(schema, dict) else schema.model_json_schema()
+        if isinstance(tool.args_schema, type) and issubclass(tool.args_schema, BaseModel):
+            parameters = tool.args_schema.model_json_schema()  # with titles, by which slots are asked for
     return BoundTool(name=function["name"], parameters=parameters, examples=tuple(map(str, examples)))
 
 
