@@ -110,6 +110,7 @@ def build(content: Content, embedder: Embedder) -> Built:
         sentences=LexicalIndex.build(sentences),
         sentence_offsets=content.offsets,
         sentence_vectors=content.sentence_vectors,
+        from_sheet=_from_sheet(content),
     )
 
     def probe(question: str) -> Evidence:
@@ -120,6 +121,10 @@ def build(content: Content, embedder: Embedder) -> Built:
     headings = sorted({chunk.heading for chunk in content.chunks if chunk.heading})
     calibration = calibrate(probe, chunks=len(content.chunks), headings=headings, sentences=sentences)
     return Built(corpus, calibration)
+
+
+def _from_sheet(content: Content) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.array([chunk.row is not None for chunk in content.chunks], dtype=bool)
 
 
 def best_only(dense: FloatVector) -> FloatVector:
@@ -154,5 +159,6 @@ def restore(content: Content, stored: KnowledgeGeneration) -> Built:
         sentences=LexicalIndex.from_bytes(stored.sentence_lexical),
         sentence_offsets=content.offsets,
         sentence_vectors=content.sentence_vectors,
+        from_sheet=_from_sheet(content),
     )
     return Built(corpus, Calibration.from_json(json.loads(stored.calibration)))

@@ -33,6 +33,7 @@ class Corpus:
     sentences: LexicalIndex
     sentence_offsets: IntVector  # (number of chunks + 1,)
     sentence_vectors: FloatMatrix  # (number of sentences, dim), unit rows
+    from_sheet: NDArray[np.bool_]  # which chunks are rows of a sheet
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,7 @@ class Evidence:
     coverage: float  # share of the question's rarity held by the first chunk
     foreignness: Foreignness
     spaceless: bool  # the question is in a script without spaces
+    from_sheet: bool  # the first chunk is rows of a sheet
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     known = np.flatnonzero(~np.isnan(dense))
     candidates = np.union1d(known[_best(dense[known], CANDIDATES)], _best(lexical, CANDIDATES))
     if not len(candidates):
-        nothing = Evidence(0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness, is_spaceless(query.text))
+        nothing = Evidence(0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness, spaceless=False, from_sheet=False)
         return Ranking((), nothing, sentence_lexical)
     floor = dense[known].min() if len(known) else 0.0
     chunk_dense = np.nan_to_num(dense[candidates], nan=float(floor))
@@ -117,6 +119,7 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
         coverage=corpus.chunks.coverage(query.text, items[0].index) if items else 0.0,
         foreignness=query.foreignness,
         spaceless=is_spaceless(query.text),
+        from_sheet=bool(items and corpus.from_sheet[items[0].index]),
     )
     return Ranking(items, evidence, sentence_lexical)
 

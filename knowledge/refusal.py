@@ -30,6 +30,7 @@ _LINE = 0.49
 _LINE_BY_SHARE = 1.335  # where vectors are trusted, more is asked
 _LINE_BY_SIZE = 0.3  # for ten times as many chunks: more text, more chance overlap
 _LINE_SPACELESS = -0.39  # 2-grams across two words seldom recur, so less is shared
+_LINE_SHEET = -0.6  # a question about rows names a column and a value, little else
 _OUTSTANDING = 16.0  # beyond this many deviations it adds no more
 _OTHER_LANGUAGE_LINE = 3.0  # deviations; the letters say nothing when the languages differ
 _KNOWN_LANGUAGE_SHARE = 0.35  # the embedder knows a text whose vectors count at least this much
@@ -73,7 +74,10 @@ class Calibration:
         vectors = _VECTOR_WEIGHT * share * max(-3.0, min(outstanding, _OUTSTANDING))
         shared = evidence.lexical + evidence.sentence_lexical + evidence.coverage
         line = _LINE + _LINE_BY_SHARE * share + _LINE_BY_SIZE * log10(self.chunks) - self.slack
-        margin = shared + vectors - line - (_LINE_SPACELESS if evidence.spaceless else 0.0)
+        line += (_LINE_SPACELESS if evidence.spaceless else 0.0) + (
+            _LINE_SHEET if evidence.from_sheet else 0.0
+        )
+        margin = shared + vectors - line
         if self._other_language(evidence, embedder_knows_question):
             margin = max(margin, _VECTOR_WEIGHT * (outstanding - _OTHER_LANGUAGE_LINE))
         return margin

@@ -33,6 +33,7 @@ def corpus(chunks: Sequence[Sequence[tuple[str, float]]]) -> Corpus:
         sentences=LexicalIndex.build([text for text, _ in sentences]),
         sentence_offsets=np.cumsum([0, *(len(chunk) for chunk in chunks)]),
         sentence_vectors=np.stack(vectors) if vectors else np.zeros((0, 2), dtype=np.float32),
+        from_sheet=np.arange(len(chunks)) == 2,
     )
 
 
@@ -90,6 +91,11 @@ def test_that_left_out_chunks_count_as_the_lowest_returned() -> None:
     assert by_index[2] == by_index[3] == pytest.approx(0.4)
 
 
+def test_that_evidence_tells_whether_the_best_chunk_is_rows_of_a_sheet() -> None:
+    ranking = rank(FOUR, Query("helmets worn inside", ASKED, FAMILIAR), np.full(4, 0.3, dtype=np.float32))
+    assert ranking.evidence.from_sheet
+
+
 def test_that_nothing_is_found_in_nothing() -> None:
     ranking = rank(corpus([]), Query("anything", ASKED, FAMILIAR), np.zeros(0, dtype=np.float32))
     assert ranking.items == ()
@@ -115,6 +121,7 @@ def test_that_evidence_tells_how_well_the_best_fits() -> None:
     assert sure.evidence.lexical > 2 * unsure.evidence.lexical
     assert sure.evidence.sentence == pytest.approx(0.3, abs=1e-4)
     assert sure.sentence_lexical.argmax() == 1
+    assert not sure.evidence.from_sheet
 
 
 @settings(max_examples=40, deadline=None)

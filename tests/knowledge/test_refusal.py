@@ -105,6 +105,7 @@ class Knowledge:
             sentences=LexicalIndex.build(flat),
             sentence_offsets=np.cumsum([0, *(len(parts) for parts in sentences)]),
             sentence_vectors=embedder.embed_documents(flat),
+            from_sheet=np.zeros(len(texts), dtype=bool),
         )
         self.calibration = calibrate(self.probe, chunks=len(texts), headings=[], sentences=flat)
 
@@ -167,7 +168,7 @@ def test_that_a_calibration_survives_storage(bicycles: Knowledge) -> None:
 
 
 def test_that_headings_asked_word_for_word_pass_even_where_sentences_are_poor() -> None:
-    weak = Evidence(0.2, 0.3, 0.2, 0.2, 0.2, Foreignness(1.1, 0.0), spaceless=False)
+    weak = Evidence(0.2, 0.3, 0.2, 0.2, 0.2, Foreignness(1.1, 0.0), spaceless=False, from_sheet=False)
     calibration = calibrate(lambda _: weak, chunks=50, headings=["Opening hours"], sentences=["a b c d"])
     assert calibration.slack > 0
     assert calibration.known(weak)
@@ -175,7 +176,7 @@ def test_that_headings_asked_word_for_word_pass_even_where_sentences_are_poor() 
 
 FLAT = Null(dense=0.2, dense_spread=0.1, sentence=0.3, sentence_spread=0.1)
 RULE = Calibration(40, embedder_knows_text=True, known_language=FLAT, other_language=FLAT, slack=0.0)
-GOOD = Evidence(0.6, 0.7, 0.9, 0.6, 0.7, Foreignness(1.1, 0.0), spaceless=False)
+GOOD = Evidence(0.6, 0.7, 0.9, 0.6, 0.7, Foreignness(1.1, 0.0), spaceless=False, from_sheet=False)
 
 
 @pytest.mark.parametrize("field", ["dense", "sentence", "lexical", "sentence_lexical", "coverage"])
@@ -188,8 +189,9 @@ def test_that_more_text_asks_for_more_evidence() -> None:
     assert replace(RULE, chunks=4000).margin(GOOD) < RULE.margin(GOOD)
 
 
-def test_that_a_script_without_spaces_needs_less() -> None:
+def test_that_scripts_without_spaces_and_sheets_need_less() -> None:
     assert RULE.margin(replace(GOOD, spaceless=True)) > RULE.margin(GOOD)
+    assert RULE.margin(replace(GOOD, from_sheet=True)) > RULE.margin(GOOD)
 
 
 def test_that_a_question_in_another_language_than_the_text_is_judged_by_its_vectors() -> None:
