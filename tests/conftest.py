@@ -200,7 +200,7 @@ def _wait_for_postgres(url: str, log: Path) -> None:
 @pytest.fixture(scope="session")
 def live_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
     """One running server with the demo workspace and its knowledge, on SQLite, for many tests."""
-    app = LiveApp(tmp_path_factory.mktemp("live") / "home").start(**MANY)
+    app = LiveApp(tmp_path_factory.mktemp("live") / "home", environment=MANY).start()
     app.wait_for_knowledge()
     yield app
     app.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.async_api import FilePayload, Page, expect
 
 from tests.e2e.live import LiveApp
-from tests.web.browsing import QUESTION, Visit, open_admin, open_demo
+from tests.web.browsing import NEW_PASSWORD, QUESTION, Visit, open_admin, open_demo
 
 
 def text_file(name: str, words: str) -> FilePayload:
@@ -82,10 +82,18 @@ async def test_that_a_person_takes_over_answers_and_hands_back(live_app: LiveApp
     await expect(chat.find(".m.staff")).to_have_count(1)
 
 
-async def test_that_logging_out_ends_the_session(live_app: LiveApp, visit: Visit) -> None:
-    page = await open_admin(visit, live_app)
-    session = await page.context.cookies()
-    assert [cookie["httpOnly"] for cookie in session if "session" in cookie["name"]] in ([True], [])
-    await page.get_by_role("button", name="Conversations").click()
+async def test_that_a_log_in_survives_a_reload_until_it_is_ended(live_app: LiveApp, visit: Visit) -> None:
+    await open_admin(visit, live_app)  # the first password is changed from here on
+    page = await (await visit()).new_page()
+    await page.goto(f"{live_app.url}/admin#conversations")
+    await page.get_by_label("E-mail").fill(live_app.admin_email)
+    await page.get_by_label("Password").fill(NEW_PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("heading", name="Conversations")).to_be_visible()
+    assert [cookie["httpOnly"] for cookie in await page.context.cookies()] == [True]
     await page.reload()
     await expect(page.get_by_role("heading", name="Conversations")).to_be_visible()
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Log in")).to_be_visible()

@@ -275,12 +275,17 @@ async def test_that_a_second_tab_shows_the_same_and_shares_one_stream(
 
 async def test_that_a_message_the_network_lost_is_sent_when_tapped(live_app: LiveApp, visit: Visit) -> None:
     chat = await greet(await visit(), live_app)
-    await chat.page.route("**/widget/v1/messages", lambda route: route.abort())
+
+    async def down_until_tapped(route: Route) -> None:
+        if await chat.page.evaluate("window.tapped"):
+            return await route.continue_()
+        return await route.abort()
+
+    await chat.page.route("**/widget/v1/messages", down_until_tapped)
     await chat.ask(QUESTION)
     retry = chat.find("button.retry")
     await expect(retry).to_be_visible()
-    await chat.page.unroute("**/widget/v1/messages")
-    await retry.click()
+    await retry.evaluate("(button) => { window.tapped = true; button.click(); }")
     await chat.answered()
     await expect(retry).to_have_count(0)
     await expect(chat.messages).to_have_count(2)
