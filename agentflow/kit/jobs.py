@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from dbos import (
     DBOS,
@@ -156,7 +156,7 @@ class Jobs:
         self._suspects: set[str] = set()
         self._running: set[asyncio.Task[object]] = set()
         self._loops: list[asyncio.Task[None]] = []
-        self._closing = False
+        self._closing = asyncio.Event()
 
     def register(self, name: str, handler: Handler, *, queue: str, on_dead: Handler | None = None) -> None:
         """`handler` gets the ids of a job called `name`; `on_dead` gets them when the job is given up."""
@@ -270,10 +270,8 @@ class Jobs:
         What is cut off then runs again in the next worker.
         """
         global _working
-        self._closing = True
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        self._closing.set()
+        await self._finish(self._loops)
         if self._engine is not None:
             await self._stop_engine(self._engine)
         if _working is self:
@@ -283,7 +281,7 @@ class Jobs:
         if self._client is not None:
             await asyncio.to_thread(self._client.destroy)
         self._engine, self._client, self._lease = None, None, None
-        self._loops, self._closing = [], False
+        self._loops, self._closing = [], asyncio.Event()
 
     def _launched(self) -> DBOSClient:
         if self._client is None:
@@ -304,9 +302,9 @@ class Jobs:
         DBOS.listen_queues(list(self._queues))
         DBOS.launch()  # here, not in a thread: handlers run on the loop it is called from
         look = partial(self._look_after_workers, lease)
-        self._loops = [asyncio.create_task(_repeat("adoption", self._settings.lease_seconds, look))]
+        self._loops = [asyncio.create_task(self._repeat("adoption", self._settings.lease_seconds, look))]
         for name, seconds, sweep in self._sweeps:
-            self._loops.append(asyncio.create_task(_repeat(name, seconds, sweep, only_if=lease.leads)))
+            self._loops.append(asyncio.create_task(self._repeat(name, seconds, sweep, only_if=lease.leads)))
 
     def _new_lease(self) -> FileLease | AdvisoryLease:
         if self._db.is_sqlite:
@@ -338,17 +336,28 @@ class Jobs:
     async def _stop_engine(self, engine: DBOS) -> None:
         for stop in engine.background_thread_stop_events:
             stop.set()
-        if self._running:
-            await asyncio.wait(self._running, timeout=self._settings.drain_seconds)
+        await self._finish(self._running, cancel=False)
         # Its threads may still hand a claimed job to this loop, so it is stopped from another thread.
         await asyncio.to_thread(DBOS.destroy)
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._finish(self._running, seconds=0.0)
+
+    async def _finish(
+        self, tasks: Collection[asyncio.Task[Any]], *, seconds: float | None = None, cancel: bool = True
+    ) -> None:
+        """Give tasks time to end by themselves: one cut off in a statement breaks its connection."""
+        if not tasks:
+            return
+        _, late = await asyncio.wait(
+            tasks, timeout=self._settings.drain_seconds if seconds is None else seconds
+        )
+        if cancel and late:
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late)
 
     async def _run(self, job_id: str, name: str, ids: Sequence[str | int]) -> None:
         task = asyncio.current_task()
-        if self._closing or task is None:
+        if self._closing.is_set() or task is None:
             raise asyncio.CancelledError  # it stays claimed by a worker that is gone, and is adopted
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -424,24 +433,34 @@ class Jobs:
                 JOBS.labels(name, "adopted").inc()
                 await client.resume_workflow_async(job.workflow_id, queue_name=job.queue_name)
 
+    async def _repeat(
+        self,
+        name: str,
+        seconds: float,
+        action: Sweep,
+        *,
+        only_if: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        wait = min(seconds, _FIRST_SWEEP_SECONDS)
+        while not await self._closes_within(wait):
+            wait = seconds
+            try:
+                if only_if is None or await only_if():
+                    await action()
+            except Exception:  # whatever went wrong, the next round may work
+                log.exception("%s failed", name)
+
+    async def _closes_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
 
 def _name_and_ids(job: WorkflowStatus) -> tuple[str, list[str | int]]:
     name, *ids = job.input["args"] if job.input else ("",)
     return name, ids
-
-
-async def _repeat(
-    name: str, seconds: float, action: Sweep, *, only_if: Callable[[], Awaitable[bool]] | None = None
-) -> None:
-    wait = min(seconds, _FIRST_SWEEP_SECONDS)
-    while True:
-        await asyncio.sleep(wait)
-        wait = seconds
-        try:
-            if only_if is None or await only_if():
-                await action()
-        except Exception:  # whatever went wrong, the next round may work
-            log.exception("%s failed", name)
 
 
 def _check_ids(ids: Iterable[str | int]) -> None:

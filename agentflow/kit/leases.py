@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agentflow.kit.errors import Misconfigured
@@ -91,7 +91,7 @@ class AdvisoryLease:
             if self._connection is not None:
                 try:
                     await self._connection.execute(text("SELECT 1"))
-                except DBAPIError:
+                except SQLAlchemyError:
                     log.warning("the worker's lease was lost with its database connection")
                     await self._drop()
                 else:
@@ -125,7 +125,7 @@ class AdvisoryLease:
         """Give up every lock; if that fails, the closed connection frees them a moment later."""
         async with self._one_at_a_time:
             if self._connection is not None:
-                with contextlib.suppress(DBAPIError):
+                with contextlib.suppress(SQLAlchemyError):
                     await self._connection.execute(text("SELECT pg_advisory_unlock_all()"))
             await self._drop()
 
