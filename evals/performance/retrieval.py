@@ -31,7 +31,7 @@ from knowledge.reading import ReaderPool
 from knowledge.refusal import Calibration, calibrate
 
 RRF = 60
-REFUSAL_SAMPLE = 200  # questions per knowledge base and kind
+REFUSAL_SAMPLE = 100  # questions per knowledge base and kind
 MEASURED_CHUNKS = 2000
 
 Row = dict[str, Any]
@@ -195,7 +195,7 @@ def _refusals(embedder: Embedder, bases: dict[str, Base], rows: dict[str, list[R
 
 
 def _refused(embedder: Embedder, base: Base, rows: Sequence[Row]) -> str:
-    sample = rows[:: max(1, len(rows) // REFUSAL_SAMPLE)]
+    sample = rows[:: max(1, -(-len(rows) // REFUSAL_SAMPLE))]
     if not sample:
         return "-"
     refused = 0
