@@ -67,8 +67,10 @@ _OPENERS = words(
 _ADDRESS = words(
     "you your yours i me my we us our u uw je jij jou jouw jullie ik mij we ons onze "
     "sie ihnen ihr ihre ihren ihrem ihrer du dir dich dein deine deinen ich mir mich wir uns unser "
-    "usted su sus tu tus te le puedo podemos vous votre vos toi ton ta tes je nous notre"
+    "usted indicarme decirme su sus tu tus te le puedo podemos vous votre vos toi ton ta tes je nous notre"
 )
+# A second sentence, or more behind a colon than the name of what is asked for.
+_SECOND_PART = re.compile(r"[.!。！;]\s?\S|:\s?(?:\S+\s+){4,}\S")
 _REASONS = words(
     "because since therefore although despite due though whereas omdat want doordat hoewel daarom "
     "aangezien weil denn obwohl deshalb daher trotz porque pues aunque parce car puisque"
@@ -95,7 +97,7 @@ def is_greeting(text: str) -> bool:
 
 def is_open_question(text: str) -> bool:
     """Asks the customer something and tells nothing."""
-    if not text.rstrip("\"'”») ").endswith(("?", "？", "؟")) or re.search(r"[.!。！;:]\s?\S", text):
+    if not text.rstrip("\"'”») ").endswith(("?", "？", "؟")) or _SECOND_PART.search(text):
         return False
     folded = fold(text)
     words = _WORD.findall(folded)

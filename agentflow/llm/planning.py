@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from knowledge.embedding import Embedder, FloatMatrix
 SEARCH, HAND_OFF = "search_knowledge", "hand_off"
 LIKENESS = 0.47  # of the message to a tool's nearest example, at least
 MARGIN = 0.02  # and this much more than to the nearest ordinary question
+TOUCH = 0.1  # share of letter groups that the message has with any example of a tool, at least
 SAME = 0.8  # an ordinary question this near to a tool's example belongs to the tool
 COSINE_SHARE = 0.5  # of likeness; the rest is shared letter groups
 SmallTalk = Literal["greeting", "thanks"]
@@ -27,15 +28,8 @@ SmallTalk = Literal["greeting", "thanks"]
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _MAX_PIECES = 3
+_MAX_KEPT = 256  # sets of examples
 _HUMAN_WORDS, _POINTER_WORDS, _ELLIPSIS_WORDS = 16, 7, 3
-
-
-@dataclass(frozen=True, eq=False)
-class ToolExamples:
-    """Example utterances as vectors and letter groups."""
-
-    vectors: FloatMatrix
-    grams: tuple[frozenset[str], ...]
 
 
 class Planner:
@@ -43,59 +37,52 @@ class Planner:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._kept: dict[tuple[str, ...], ToolExamples] = {}
-        self._baselines: dict[tuple[tuple[str, ...], ...], ToolExamples] = {}
+        self._vectors: dict[tuple[str, ...], FloatMatrix] = {}
 
     def tool_for(self, message: str, tools: Mapping[str, Sequence[str]]) -> str | None:
         """The tool whose examples the message is like; None when it is an ordinary question.
 
         `tools` maps names to example utterances.
         """
-        offered = {name: examples for name, examples in tools.items() if name != SEARCH and examples}
-        if not offered:
-            return None
+        offered = {name: tuple(examples) for name, examples in tools.items() if name != SEARCH and examples}
         if HAND_OFF in offered and wants_human(message):
             return HAND_OFF
-        ordinary = self._ordinary((*phrases.ORDINARY, *tools.get(SEARCH, ())), tuple(offered.items()))
+        grams = _grams(message)
+        shared = [_dice(grams, _grams(example)) for examples in offered.values() for example in examples]
+        if max(shared, default=0.0) < TOUCH:
+            return None  # the usual case, decided without a vector
+        ordinary = self._ordinary((*phrases.ORDINARY, *tools.get(SEARCH, ())), tuple(offered.values()))
         pieces = [message, *_pieces(message)]
         for piece, vector in zip(pieces, self._embedder.embed_documents(pieces), strict=True):
-            grams = _grams(piece)
-            scores = {
-                name: self._likeness(vector, grams, self._examples(examples))
-                for name, examples in offered.items()
-            }
+            scores = {name: self._likeness(piece, vector, examples) for name, examples in offered.items()}
             best = max(scores, key=scores.__getitem__)
             rivals = [score for name, score in scores.items() if name != best]
-            floor = max([self._likeness(vector, grams, ordinary), *rivals])
+            floor = max([self._likeness(piece, vector, ordinary), *rivals])
             if scores[best] >= max(LIKENESS, floor + MARGIN):
                 return best
         return None
 
-    def _ordinary(
-        self, texts: tuple[str, ...], offered: tuple[tuple[str, Sequence[str]], ...]
-    ) -> ToolExamples:
+    def _ordinary(self, texts: tuple[str, ...], offered: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
         """The ordinary questions without those that are a tool's business here ("Where is my order?")."""
-        key = (texts, *(tuple(examples) for _, examples in offered))
-        if key not in self._baselines:
-            vectors = self._examples(texts).vectors
-            owned = np.vstack([self._examples(examples).vectors for _, examples in offered])
-            free = [
-                text for text, near in zip(texts, (vectors @ owned.T).max(axis=1), strict=True) if near < SAME
-            ]
-            self._baselines[key] = self._examples(free or texts)
-        return self._baselines[key]
+        owned = np.vstack([self._vectors_of(examples) for examples in offered])
+        nearest = (self._vectors_of(texts) @ owned.T).max(axis=1)
+        return tuple(text for text, near in zip(texts, nearest, strict=True) if near < SAME)
 
-    def _examples(self, examples: Sequence[str]) -> ToolExamples:
-        key = tuple(examples)
-        if key not in self._kept:
-            vectors = self._embedder.embed_documents(list(examples))
-            self._kept[key] = ToolExamples(vectors, tuple(_grams(example) for example in examples))
-        return self._kept[key]
+    def _vectors_of(self, texts: tuple[str, ...]) -> FloatMatrix:
+        if texts not in self._vectors:
+            if len(self._vectors) >= _MAX_KEPT:
+                self._vectors.clear()
+            self._vectors[texts] = self._embedder.embed_documents(texts)
+        return self._vectors[texts]
 
-    def _likeness(self, vector: np.ndarray, grams: frozenset[str], examples: ToolExamples) -> float:
-        cosines = examples.vectors @ vector
-        shared = np.array([_dice(grams, other) for other in examples.grams])
-        return float((COSINE_SHARE * cosines + (1 - COSINE_SHARE) * shared).max())
+    def _likeness(self, message: str, vector: np.ndarray, examples: tuple[str, ...]) -> float:
+        if not examples:
+            return 0.0
+        grams = _grams(message)
+        shared = np.array([_dice(grams, _grams(example)) for example in examples])
+        return float(
+            (COSINE_SHARE * (self._vectors_of(examples) @ vector) + (1 - COSINE_SHARE) * shared).max()
+        )
 
 
 def wants_human(message: str) -> bool:
@@ -168,6 +155,7 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(_fold(text))
 
 
+@lru_cache(maxsize=2048)
 def _grams(text: str) -> frozenset[str]:
     return frozenset(
         f" {word} "[start : start + 4] for word in _words(text) for start in range(max(len(word) - 1, 1))

@@ -8,6 +8,7 @@ from agentflow.agents.citations import CitationChecker, classify
 from agentflow.agents.facts import facts, unsupported
 from agentflow.agents.polarity import disagreement
 from agentflow.agents.sentences import SentenceSplitter, plain, split_sentences
+from crm.teams import texts
 from evals.performance.citations import DOCUMENTS, Judge, measure, passages_of, read_documents
 from knowledge.embedding import Embedder
 from knowledge.passages import PassageSentence
@@ -193,6 +194,11 @@ def test_that_nothing_is_cited_from_nothing(embedder: Embedder, checker: Citatio
 )
 def test_that_only_small_talk_may_stand_without_a_citation(sentence: str, kind: str) -> None:
     assert classify(sentence, STOCK) == kind
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_that_our_own_question_for_a_detail_passes_as_one(language: str) -> None:
+    assert classify(texts.text("ask_missing", language, slot="order number")) == "question"
 
 
 @pytest.mark.parametrize(

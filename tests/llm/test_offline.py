@@ -346,7 +346,15 @@ def test_that_example_vectors_are_computed_once(embedder: OnnxEmbedder) -> None:
     counting = CountingEmbedder(embedder)
     model = OfflineChatModel(embedder=counting)
     tools = [search_tool(embedder), status_tool()]
-    model.bind_tools(tools).invoke("What is the range of the Heron?")
+    model.bind_tools(tools).invoke("Has my order been sent?")
     first = counting.texts
-    model.bind_tools(tools).invoke("What is the range of the Kestrel?")
-    assert counting.texts - first == 1
+    model.bind_tools(tools).invoke("Where is my parcel?")
+    assert first > counting.texts - first == 1
+
+
+def test_that_a_question_unlike_any_example_costs_no_vector(embedder: OnnxEmbedder) -> None:
+    counting = CountingEmbedder(embedder)
+    model = OfflineChatModel(embedder=counting)
+    bound = model.bind_tools([search_tool(embedder), status_tool()])
+    assert [call["name"] for call in bound.invoke("Why do cats purr?").tool_calls] == ["search_knowledge"]
+    assert counting.texts == 0
