@@ -42,6 +42,7 @@ RESPONSES: dict[int | str, dict[str, object]] = {
         404: "There is no such record in your workspace",
         409: "The record is in another state",
         413: "Too many bytes",
+        415: "The file is of a kind that is not read",
         422: "A value is malformed",
         429: "Too many requests; see Retry-After",
         503: "Something we depend on is down",
@@ -64,9 +65,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AppError)
-    headers = {}
+    # A page of another origin that may read the answer may also read why there is none.
+    headers: dict[str, str] = dict(getattr(request.state, "page_headers", {}))
     if "retry_after" in error.members:
         headers["Retry-After"] = str(error.members["retry_after"])
     if error.status_code == 401:

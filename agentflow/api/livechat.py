@@ -24,6 +24,7 @@ from agentflow.kit.telemetry import span
 from channels import ChannelAccount, livechat
 from channels import service as channels
 from channels.base import check_supported
+from channels.errors import NotSupportedByChannel
 from channels.messages import AccountKeys, EventKind, InboundEvent, InboundRequest
 from crm.inbox import service as inbox
 from crm.inbox.events import VISITOR_KINDS
@@ -166,13 +167,14 @@ async def open_session(
 ) -> SessionRead:
     """Start or continue a visit."""
     limits = app.settings.livechat
+    async with app.db.read() as session:
+        account = await channels.get_account_by_ref(session, livechat.NAME, site)
+    keys = channels.keys_of(account)
+    _allow_page(request, response, keys)
     await app.rates.check(
         "sessions", client_address(request, app), limit=limits.sessions_per_minute, seconds=60
     )
     async with app.db.transaction() as session:
-        account = await channels.get_account_by_ref(session, livechat.NAME, site)
-        keys = channels.keys_of(account)
-        _allow_page(request, response, keys)
         user = livechat.ClaimedUser(data.user.id, data.user.hash) if data.user else None
         visit = livechat.start_visit(
             keys, token=data.visitor_token, user=user, at=app.db.clock.now(), days=limits.token_days
@@ -203,6 +205,15 @@ async def post_message(request: Request, response: Response, app: App) -> Accept
         return Accepted(id=None, cursor=None)
     cursor = await _cursor_of(app, account.workspace_id, recorded.conversation_id, recorded.message_id)
     return Accepted(id=recorded.message_id, cursor=cursor)
+
+
+@router.post("/uploads")
+async def upload(request: Request, response: Response, app: App) -> None:
+    """Raises NotSupportedByChannel: visitors cannot send files yet."""
+    account, inbound = await _inbound(app, request)
+    _allow_page(request, response, inbound.account)
+    livechat.read_token(inbound.account, livechat.bearer(inbound.headers), inbound.received_at)
+    raise NotSupportedByChannel(livechat.NAME, "uploads")
 
 
 async def _event(app: Application, inbound: InboundRequest) -> InboundEvent:
@@ -337,10 +348,17 @@ async def _cursor_of(app: Application, workspace_id: str, conversation_id: str, 
 
 
 def _page_headers(request: Request, keys: AccountKeys) -> dict[str, str]:
-    """Let the page read the answer. Raises OriginNotAllowed."""
+    """Let the page read the answer, and a refusal that may follow. Raises OriginNotAllowed."""
     origin = request.headers.get("origin")
     livechat.check_origin(keys, origin)
-    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"} if origin else {}
+    if not origin:
+        return {}
+    request.state.page_headers = {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": "Retry-After",
+        "Vary": "Origin",
+    }
+    return dict(request.state.page_headers)
 
 
 def _allow_page(request: Request, response: Response, keys: AccountKeys) -> None:

@@ -6,6 +6,9 @@ from fastapi import APIRouter
 
 from agentflow.api.deps import App, Cursor, Limit, SettingsReader, SettingsWriter
 from agentflow.api.idempotency import IdempotentRoute
+from agentflow.bootstrap import Application
+from agentflow.kit.egress import CallFailed
+from agentflow.kit.errors import InvalidInput
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from agentflow.llm import service as llm
 from agentflow.llm.schemas import ModelConnectionCreate, ModelConnectionRead, ModelConnectionUpdate
@@ -30,7 +33,7 @@ async def create_connection(
     data: ModelConnectionCreate, app: App, who: SettingsWriter
 ) -> ModelConnectionRead:
     """A new connection; an address in a private network is refused unless the operator allows it."""
-    await app.egress.check(data.base_url)
+    await _check_address(app, data.base_url)
     async with app.db.transaction() as session:
         return llm.read_connection(await llm.create_connection(session, who.workspace_id, data))
 
@@ -48,7 +51,7 @@ async def update_connection(
 ) -> ModelConnectionRead:
     """Change what is given; a new address needs its key again."""
     if data.base_url is not None:
-        await app.egress.check(data.base_url)
+        await _check_address(app, data.base_url)
     async with app.db.transaction() as session:
         changed = await llm.update_connection(session, who.workspace_id, connection_id, data)
         return llm.read_connection(changed)
@@ -66,3 +69,11 @@ async def restore_connection(connection_id: str, app: App, who: SettingsWriter) 
     """Take a connection out of the bin."""
     async with app.db.transaction() as session:
         return llm.read_connection(await llm.restore_connection(session, who.workspace_id, connection_id))
+
+
+async def _check_address(app: Application, url: str) -> None:
+    """Raises AddressRefused, and InvalidInput for a name that nobody knows."""
+    try:
+        await app.egress.check(url)
+    except CallFailed as unknown:
+        raise InvalidInput(unknown.detail, code="unknown_address") from unknown
