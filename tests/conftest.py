@@ -214,7 +214,7 @@ def fresh_app(database_url: str, tmp_path: Path) -> Iterator[LiveApp]:
     app.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def other_workspace_key(live_app: LiveApp) -> str:
     """An API key of a second workspace on the running server, with every scope."""
     return asyncio.run(make_workspace(live_app.home))
