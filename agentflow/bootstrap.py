@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit import idempotency
 from agentflow.kit.db import Database
 from agentflow.kit.egress import Egress
-from agentflow.kit.errors import Unavailable
 from agentflow.kit.event_tail import EventTail
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.jobs import Jobs, Queue
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
 QUEUES = (
     Queue("turns", partitioned=True),
-    Queue("sends", partitioned=True),
+    Queue("sends", partitioned=True, poll_seconds=0.1),
     Queue("ingest", partitioned=True, poll_seconds=0.25),
 )
 HOUR = 3600.0
@@ -76,12 +75,9 @@ class Application:
 
     async def ready(self) -> None:
         """Raise Unavailable when something we depend on does not answer."""
-        try:
-            await self.db.ping()
-            if self.jobs is not None:
-                await self.jobs.count_unfinished()
-        except OSError as down:
-            raise Unavailable("the database does not answer") from down
+        await self.db.ping()
+        if self.jobs is not None:
+            await self.jobs.ping()
 
 
 class NoJobs:
@@ -224,7 +220,8 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     """Register what jobs do and what is swept, then start to work."""
     from agentflow import turn
 
-    jobs.register("turn", partial(turn.answer, app.desk), queue="turns")
+    give_up = partial(turn.give_up, app.desk)
+    jobs.register("turn", partial(turn.answer, app.desk), queue="turns", on_dead=give_up)
     jobs.register("send", sender.send, queue="sends")
     jobs.register("ingest", app.ingest, queue="ingest")
 

@@ -7,6 +7,7 @@ the answer is written again under the same message id as a new attempt, or, once
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Protocol
@@ -20,6 +21,8 @@ from channels.outbox import Sender
 from crm.inbox import service as inbox
 from crm.inbox.errors import OwnerChanged
 from crm.inbox.schemas import Answering, AnswerOutcome
+from crm.teams import service as teams
+from crm.teams import texts
 
 DAY = 24 * 60 * 60
 
@@ -69,6 +72,26 @@ async def answer(desk: Desk, conversation_id: str, seq: int) -> None:
             return  # a person took over: nothing more is said
         TURNS.labels(action=outcome.action).inc()
         await desk.sender.send(finished.outbox_id)
+
+
+async def give_up(desk: Desk, conversation_id: str, seq: int) -> None:
+    """The answer failed again and again: say so, and let people take over."""
+    async with desk.db.transaction() as session:
+        answering = await inbox.begin_answer(session, conversation_id, seq)
+        if answering is None:
+            return
+        workspace = await teams.get_workspace(session, answering.workspace_id)
+        overrides = json.loads(workspace.text_overrides)
+        said = texts.text("model_trouble", answering.locale, overrides)
+        outcome = AnswerOutcome(
+            action="handoff",
+            text=said,
+            sentences=[{"text": said, "citations": (), "kind": "stock"}],
+            language=answering.locale[:2],
+            reason="model_unavailable",
+        )
+        finished = await inbox.finish_answer(session, answering, outcome)
+    await desk.sender.send(finished.outbox_id)
 
 
 async def _reply(desk: Desk, answering: Answering) -> Outcome:

@@ -28,6 +28,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -37,7 +38,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import DeclarativeBase
 
 from agentflow.kit.clock import Clock, SystemClock
-from agentflow.kit.errors import Misconfigured
+from agentflow.kit.errors import Misconfigured, Unavailable
 from agentflow.kit.settings import Settings
 
 _open_transaction: ContextVar[bool] = ContextVar("open_transaction", default=False)
@@ -203,9 +204,12 @@ class Database:
             _open_transaction.reset(token)
 
     async def ping(self) -> None:
-        """Raise when the database does not answer."""
-        async with self.read() as session:
-            await session.execute(text("SELECT 1"))
+        """Raise Unavailable when the database does not answer."""
+        try:
+            async with self.read() as session:
+                await session.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError) as down:
+            raise Unavailable("the database does not answer") from down
 
     async def close(self) -> None:
         """Close every connection."""
