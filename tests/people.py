@@ -1,0 +1,64 @@
+"""Staff members for tests over HTTP, each test its own: log-in limits and passwords are not shared."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import dataclass
+
+import httpx
+
+from agentflow.kit.db import Database
+from agentflow.kit.settings import Settings
+from crm.teams import service as teams
+from crm.teams.passwords import hash_password
+from tests.e2e.live import LiveApp
+
+FIRST = "first-password-to-change"
+NEW = "correct-horse-battery"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who has not logged in yet."""
+
+    email: str
+    password: str
+    workspace_id: str
+
+
+def add_person(app: LiveApp, workspace_id: str | None = None) -> Person:
+    """A new staff member on a running server; without a workspace in one of their own."""
+    email = f"staff-{next(_numbers)}@example.com"
+
+    async def add() -> str:
+        db = Database(Settings.model_validate({"home": app.home, "database_url": app.database_url}))
+        async with db.transaction() as session:
+            workspace = workspace_id
+            if workspace is None:
+                made = await teams.create_workspace(session, name=email, time_zone="UTC", locale="en")
+                workspace = made.id
+            await teams.create_staff_member(
+                session, workspace, email=email, name="Ada", password_hash=hash_password(FIRST)
+            )
+        await db.close()
+        return workspace
+
+    return Person(email, FIRST, asyncio.run(add()))
+
+
+def browser_of(app: LiveApp) -> httpx.Client:
+    """A client that keeps cookies, as a browser does."""
+    return httpx.Client(base_url=f"{app.url}/api/v1", timeout=30)
+
+
+def log_in(browser: httpx.Client, person: Person) -> str:
+    """Log in with the first password, change it, and send the CSRF token from then on; returns the token."""
+    answer = browser.post("/auth/login", json={"email": person.email, "password": person.password})
+    assert answer.status_code == 200, answer.text
+    token = str(answer.json()["csrf_token"])
+    browser.headers["X-CSRF-Token"] = token
+    changed = browser.post("/auth/password", json={"current": person.password, "new": NEW})
+    assert changed.status_code == 204, changed.text
+    return token
