@@ -11,6 +11,7 @@ import io
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
@@ -31,6 +32,14 @@ _GRAM_LENGTHS = np.array([0, 4, 2, 3], dtype=np.int64)  # by class
 _DENSE_BLOCKS = ((0x1100, 0x11FF), (0x2E80, 0x9FFF), (0xAC00, 0xD7FF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 _SYLLABIC_BLOCKS = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))  # Thai, Lao, Burmese, Khmer
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Script(StrEnum):
+    """How a language is written, as far as it matters for what a question shares with its answer."""
+
+    WORDS = "words"  # with spaces between them
+    SYLLABLES = "syllables"  # Thai and its relatives, cut into 3-grams
+    CHARACTERS = "characters"  # Chinese, Japanese, Korean, cut into 2-grams
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +135,11 @@ class LexicalIndex:
         return known, rows[known]
 
 
-def is_spaceless(text: str) -> bool:
-    """True when most letters belong to a script that is cut into 2-grams (Chinese, Japanese, Korean)."""
+def script_of(text: str) -> Script:
+    """The kind of script that most of the letters belong to."""
     kinds = [_class_of(ord(letter)) for letter in text]
-    return kinds.count(_DENSE) * 2 > len(kinds) - kinds.count(_SEPARATOR)
+    number = {Script.WORDS: _WORD, Script.SYLLABLES: _SYLLABIC, Script.CHARACTERS: _DENSE}
+    return max(Script, key=lambda script: kinds.count(number[script]))
 
 
 def _idf(frequency: _Ints, size: int) -> NDArray[np.float64]:

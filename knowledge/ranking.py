@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.embedding import FloatMatrix, FloatVector, Foreignness
-from knowledge.lexical import LexicalIndex, is_spaceless
+from knowledge.lexical import LexicalIndex, Script, script_of
 
 CANDIDATES = 200  # best of each half that compete
 FINALISTS = 100  # best of those by chunk alone, whose sentences are looked at
@@ -66,7 +66,7 @@ class Evidence:
     sentence_lexical: float  # the same for sentences
     coverage: float  # share of the question's rarity held by the first chunk
     foreignness: Foreignness
-    spaceless: bool  # the question is in a script without spaces
+    script: Script  # of the question
     from_sheet: bool  # the first chunk is rows of a sheet
 
 
@@ -90,7 +90,9 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     known = np.flatnonzero(~np.isnan(dense))
     candidates = np.union1d(known[_best(dense[known], CANDIDATES)], _best(lexical, CANDIDATES))
     if not len(candidates):
-        nothing = Evidence(0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness, spaceless=False, from_sheet=False)
+        nothing = Evidence(
+            0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness, script_of(query.text), from_sheet=False
+        )
         return Ranking((), nothing, sentence_lexical)
     floor = dense[known].min() if len(known) else 0.0
     chunk_dense = np.nan_to_num(dense[candidates], nan=float(floor))
@@ -118,7 +120,7 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
         sentence_lexical=float(close.max()) / max(corpus.sentences.ceiling(query.text), 1e-9),
         coverage=corpus.chunks.coverage(query.text, items[0].index) if items else 0.0,
         foreignness=query.foreignness,
-        spaceless=is_spaceless(query.text),
+        script=script_of(query.text),
         from_sheet=bool(items and corpus.from_sheet[items[0].index]),
     )
     return Ranking(items, evidence, sentence_lexical)

@@ -20,18 +20,21 @@ from math import log10
 import numpy as np
 
 from knowledge.generic_questions import ENGLISH, FOREIGN
+from knowledge.lexical import Script
 from knowledge.ranking import Evidence, dense_share
 
 Probe = Callable[[str], Evidence]  # runs one question through the knowledge base's own search
 
 # Fitted once by logistic regression over 38 knowledge bases in 8 languages, 1 to 321 chunks; see evals.
 _VECTOR_WEIGHT = 0.11  # how much standing out counts against shared letters
-_LINE = 0.49
-_LINE_BY_SHARE = 1.335  # where vectors are trusted, more is asked
+_LINE = 0.46
+_LINE_BY_SHARE = 1.4  # where vectors are trusted, more is asked
 _LINE_BY_SIZE = 0.3  # for ten times as many chunks: more text, more chance overlap
-_LINE_SPACELESS = -0.39  # 2-grams across two words seldom recur, so less is shared
+# Grams that straddle two words seldom recur, so less is shared where no spaces part them.
+_LINE_BY_SCRIPT = {Script.WORDS: 0.0, Script.SYLLABLES: -0.22, Script.CHARACTERS: -0.45}
 _LINE_SHEET = -0.6  # a question about rows names a column and a value, little else
 _OUTSTANDING = 16.0  # beyond this many deviations it adds no more
+_OUTSTANDING_LINE = 9.5  # deviations; standing out this far is enough, for a question in words of its own
 _OTHER_LANGUAGE_LINE = 3.0  # deviations; the letters say nothing when the languages differ
 _KNOWN_LANGUAGE_SHARE = 0.35  # the embedder knows a text whose vectors count at least this much
 _SURELY_KNOWN_PIECES = 1.25  # pieces per word: most English questions, hardly any German or Spanish one
@@ -73,14 +76,14 @@ class Calibration:
         outstanding = null.outstanding(evidence)
         vectors = _VECTOR_WEIGHT * share * max(-3.0, min(outstanding, _OUTSTANDING))
         shared = evidence.lexical + evidence.sentence_lexical + evidence.coverage
-        line = _LINE + _LINE_BY_SHARE * share + _LINE_BY_SIZE * log10(self.chunks) - self.slack
-        line += (_LINE_SPACELESS if evidence.spaceless else 0.0) + (
-            _LINE_SHEET if evidence.from_sheet else 0.0
-        )
+        line = _LINE + _LINE_BY_SHARE * share + _LINE_BY_SIZE * log10(self.chunks)
+        line += _LINE_BY_SCRIPT[evidence.script] + (_LINE_SHEET if evidence.from_sheet else 0.0)
         margin = shared + vectors - line
+        if self.embedder_knows_text and embedder_knows_question:
+            margin = max(margin, _VECTOR_WEIGHT * (outstanding - _OUTSTANDING_LINE))
         if self._other_language(evidence, embedder_knows_question):
             margin = max(margin, _VECTOR_WEIGHT * (outstanding - _OTHER_LANGUAGE_LINE))
-        return margin
+        return margin + self.slack
 
     def _other_language(self, evidence: Evidence, embedder_knows_question: bool) -> bool:
         """True when the question is surely not in the language of the text."""
@@ -90,7 +93,7 @@ class Calibration:
 
     def known(self, evidence: Evidence) -> bool:
         """True when the knowledge probably holds an answer."""
-        return self.margin(evidence) >= 0.0
+        return self.margin(evidence) > -1e-9  # slack puts some exactly on the line
 
     def to_json(self) -> dict[str, object]:
         """A plain object for storage."""
@@ -137,7 +140,7 @@ def _null(negatives: Sequence[Evidence]) -> Null:
 def _middle(values: Sequence[float]) -> tuple[float, float]:
     """Median and spread; robust, since a few generic questions may be answerable after all."""
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-    return float(middle), max(float(high - low) / 1.35, 0.04)
+    return float(middle), max(float(high - low) / 1.35, 0.07)
 
 
 def _spread_out(texts: Sequence[str], number: int) -> Sequence[str]:

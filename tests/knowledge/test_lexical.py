@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowledge import lexical
-from knowledge.lexical import LexicalIndex, is_spaceless
+from knowledge.lexical import LexicalIndex, Script, script_of
 
 SHOP = (
     "You can return a jacket within thirty days if the label is still attached.",
@@ -148,9 +148,17 @@ def test_that_any_text_can_be_indexed_and_asked(texts: list[str], query: str) ->
     assert all(0 <= index.coverage(query, number) <= 1 for number in range(len(texts)))
 
 
-def test_that_scripts_without_spaces_are_told_apart() -> None:
-    assert is_spaceless("如何退货？")
-    assert is_spaceless("我的 iPad 如何退货")
-    assert not is_spaceless("How do I return it?")
-    assert not is_spaceless("คืนสินค้าอย่างไร")
-    assert not is_spaceless("")
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("How do I return it?", Script.WORDS),
+        ("كيف أعيد المنتج؟", Script.WORDS),
+        ("คืนสินค้าอย่างไร", Script.SYLLABLES),
+        ("如何退货？", Script.CHARACTERS),
+        ("我的 iPad 如何退货", Script.CHARACTERS),
+        ("?!", Script.WORDS),
+        ("", Script.WORDS),
+    ],
+)
+def test_that_scripts_are_told_apart(text: str, script: Script) -> None:
+    assert script_of(text) is script
