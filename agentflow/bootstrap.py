@@ -126,7 +126,7 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
             searcher=searcher,
             replier=replier,
             channels=channels,
-            desk=_desk(db, replier, sender, rates),
+            desk=_desk(db, replier, sender),
             ingest_deps=deps,
             stopping=asyncio.Event(),
         )
@@ -210,10 +210,10 @@ async def _open_runner(
     return runner
 
 
-def _desk(db: Database, replier: Runner, sender: Sender, rates: Rates) -> Desk:
+def _desk(db: Database, replier: Runner, sender: Sender) -> Desk:
     from agentflow.turn import Desk
 
-    return Desk(db, replier, sender, rates)
+    return Desk(db, replier, sender)
 
 
 async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitStack) -> None:

@@ -7,6 +7,7 @@ the answer is written again under the same message id as a new attempt, or, once
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -14,8 +15,7 @@ from typing import Protocol
 
 from agentflow.agents.replies import CheckedSentence, Outcome, TurnRequest
 from agentflow.kit.db import Database
-from agentflow.kit.errors import TooMany
-from agentflow.kit.rates import Rates
+from agentflow.kit.rates import seconds_to_wait
 from agentflow.kit.telemetry import TURNS, span
 from channels.outbox import Sender
 from crm.inbox import service as inbox
@@ -25,6 +25,7 @@ from crm.teams import service as teams
 from crm.teams import texts
 
 DAY = 24 * 60 * 60
+TYPING_AFTER_SECONDS = 0.3
 
 
 class Replier(Protocol):
@@ -36,7 +37,9 @@ class Replier(Protocol):
         """Hand each checked sentence to `on_sentence` as soon as it stands; return the whole."""
         ...
 
-    async def over_the_cap(self, request: TurnRequest) -> Outcome:
+    async def over_the_cap(
+        self, request: TurnRequest, on_sentence: Callable[[int, CheckedSentence], Awaitable[None]]
+    ) -> Outcome:
         """What is said when the site has used up its answers of today."""
         ...
 
@@ -48,30 +51,92 @@ class Desk:
     db: Database
     replier: Replier
     sender: Sender
-    rates: Rates
 
 
 async def answer(desk: Desk, conversation_id: str, seq: int) -> None:
     """Answer message `seq` of a conversation, unless that is not, or no longer, ours to do."""
     with span("turn", conversation=conversation_id, seq=seq):
-        await desk.sender.send_pending(conversation_id)  # what a crash left between storing and sending
         with span("begin"):
-            async with desk.db.transaction() as session:
-                answering = await inbox.begin_answer(session, conversation_id, seq)
+            answering, within_cap = await _begin(desk, conversation_id, seq)
         if answering is None:
+            # What an earlier run of this job stored and did not live to send.
+            await desk.sender.send_pending(conversation_id)
             return
-        await desk.sender.typing(
-            answering.channel, answering.conversation_id, answering.workspace_id, answering.contact_ref
-        )
+        telling = Telling(desk, answering)
         try:
-            outcome = await _reply(desk, answering)
+            write = desk.replier.reply if within_cap else desk.replier.over_the_cap
+            outcome = await write(_request(answering), telling.say)
+            await telling.end()
             with span("store", action=outcome.action):
                 async with desk.db.transaction() as session:
                     finished = await inbox.finish_answer(session, answering, _stored(outcome))
         except OwnerChanged:
             return  # a person took over: nothing more is said
+        finally:
+            await telling.stop()
         TURNS.labels(action=outcome.action).inc()
         await desk.sender.send(finished.outbox_id)
+
+
+async def _begin(desk: Desk, conversation_id: str, seq: int) -> tuple[Answering | None, bool]:
+    """The right to answer, and whether the account still has answers left today."""
+    limit = desk.db.settings.livechat.turns_per_day
+    async with desk.db.transaction() as session:
+        answering = await inbox.begin_answer(session, conversation_id, seq)
+        if answering is None:
+            return None, False
+        account = answering.account_id
+        return answering, not await seconds_to_wait(session, "turns", account, limit=limit, seconds=DAY)
+
+
+class Telling:
+    """Shows the visitor checked sentences at once; those that are ready while one is written go together.
+
+    Until the first one, a visitor who waits longer than a moment sees that somebody types.
+    """
+
+    def __init__(self, desk: Desk, answering: Answering) -> None:
+        self._desk = desk
+        self._answering = answering
+        self._waiting: list[tuple[int, CheckedSentence]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._typing = asyncio.create_task(self._show_typing())
+
+    async def say(self, n: int, sentence: CheckedSentence) -> None:
+        """Show the n-th sentence. Raises OwnerChanged as soon as that is known."""
+        self._typing.cancel()
+        self._waiting.append((n, sentence))
+        if self._writing is not None and self._writing.done():
+            self._writing.result()
+            self._writing = None
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+
+    async def end(self) -> None:
+        """Wait until all is shown. Raises OwnerChanged."""
+        if self._writing is not None:
+            await self._writing
+
+    async def stop(self) -> None:
+        """Leave nothing running, however the answer ended."""
+        tasks = [task for task in (self._typing, self._writing) if task is not None]
+        self._typing.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            with span("sentence", first=batch[0][0], sentences=len(batch)):
+                async with self._desk.db.transaction() as session:
+                    for n, sentence in batch:
+                        await inbox.add_sentence(session, self._answering, n, asdict(sentence))
+
+    async def _show_typing(self) -> None:
+        await asyncio.sleep(TYPING_AFTER_SECONDS)
+        mine = self._answering
+        await self._desk.sender.typing(
+            mine.channel, mine.conversation_id, mine.workspace_id, mine.contact_ref
+        )
 
 
 async def give_up(desk: Desk, conversation_id: str, seq: int) -> None:
@@ -94,13 +159,8 @@ async def give_up(desk: Desk, conversation_id: str, seq: int) -> None:
     await desk.sender.send(finished.outbox_id)
 
 
-async def _reply(desk: Desk, answering: Answering) -> Outcome:
-    async def say(n: int, sentence: CheckedSentence) -> None:
-        with span("sentence", n=n):
-            async with desk.db.transaction() as session:
-                await inbox.add_sentence(session, answering, n, asdict(sentence))
-
-    request = TurnRequest(
+def _request(answering: Answering) -> TurnRequest:
+    return TurnRequest(
         workspace_id=answering.workspace_id,
         agent_id=answering.agent_id,
         conversation_id=answering.conversation_id,
@@ -110,12 +170,6 @@ async def _reply(desk: Desk, answering: Answering) -> Outcome:
         failed_turns=answering.failed_turns,
         locale=answering.locale,
     )
-    try:
-        limit = desk.db.settings.livechat.turns_per_day
-        await desk.rates.check("turns", answering.account_id, limit=limit, seconds=DAY)
-    except TooMany:
-        return await desk.replier.over_the_cap(request)
-    return await desk.replier.reply(request, say)
 
 
 def _stored(outcome: Outcome) -> AnswerOutcome:

@@ -135,9 +135,9 @@ class Runner:
             raise stopped.cause from None
         return self._outcome(draft, ending)
 
-    async def over_the_cap(self, request: TurnRequest) -> Outcome:
+    async def over_the_cap(self, request: TurnRequest, on_sentence: OnSentence) -> Outcome:
         """What is said when the site has used up its answers of today: people take over."""
-        draft = self._draft(request, _say_nothing)
+        draft = self._draft(request, on_sentence)
         draft.loaded = await self._load(request)
         draft.language = self._language(draft.loaded.agent, request)
         async with self._db.read() as session:
@@ -408,7 +408,3 @@ def _is_foreign(turn: Turn, language: str) -> bool:
     """Whether the best passage is written in another language than the answer. Rows do not tell."""
     best = turn.searches[-1].passages[:1] if turn.searches else ()
     return any(passage.row is None and detect(passage.text, language) != language for passage in best)
-
-
-async def _say_nothing(_number: int, _sentence: CheckedSentence) -> None:
-    """For an outcome that is not streamed."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Integer, String, delete
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agentflow.kit.db import Base, Database, UtcDateTime, now
@@ -24,6 +25,22 @@ class RateCounter(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
+async def seconds_to_wait(session: AsyncSession, kind: str, who: str, *, limit: int, seconds: int) -> int:
+    """Count one more in this transaction: 0 when it is within the limit, else until the window ends."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    at = now(session)
+    start = datetime.fromtimestamp(at.timestamp() // seconds * seconds, at.tzinfo)
+    ends = start + timedelta(seconds=seconds)
+    statement = (
+        insert(RateCounter)
+        .values(name=f"{kind}:{who}"[:300], window_start=start, hits=1, expires_at=ends)
+        .on_conflict_do_update(index_elements=["name", "window_start"], set_={"hits": RateCounter.hits + 1})
+        .returning(RateCounter.hits)
+    )
+    hits = (await session.execute(statement)).scalar_one()
+    return 0 if hits <= limit else max(1, math.ceil((ends - at).total_seconds()))
+
+
 class Rates:
     """Counts in fixed windows: at most `limit` a window, so at most twice that across a border."""
 
@@ -32,23 +49,9 @@ class Rates:
 
     async def check(self, kind: str, who: str, *, limit: int, seconds: int) -> None:
         """Count one more; raises TooMany with the seconds until the window ends."""
-        insert = sqlite.insert if self._db.is_sqlite else postgresql.insert
         async with self._db.transaction() as session:
-            at = now(session)
-            start = datetime.fromtimestamp(at.timestamp() // seconds * seconds, at.tzinfo)
-            ends = start + timedelta(seconds=seconds)
-            statement = (
-                insert(RateCounter)
-                .values(name=f"{kind}:{who}"[:300], window_start=start, hits=1, expires_at=ends)
-                .on_conflict_do_update(
-                    index_elements=["name", "window_start"],
-                    set_={"hits": RateCounter.hits + 1},
-                )
-                .returning(RateCounter.hits)
-            )
-            hits = (await session.execute(statement)).scalar_one()
-        if hits > limit:
-            wait = max(1, math.ceil((ends - at).total_seconds()))
+            wait = await seconds_to_wait(session, kind, who, limit=limit, seconds=seconds)
+        if wait:
             raise TooMany(
                 f"at most {limit} in {seconds} seconds; try again in {wait}",
                 retry_after=wait,

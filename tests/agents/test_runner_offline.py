@@ -191,7 +191,13 @@ async def test_that_the_daily_cap_brings_people_in(shop: Shop) -> None:
     request = TurnRequest(
         shop.workspace_id, await shop.agent(), "cnv_1", "con_1", "Wat zijn de bezorgkosten?"
     )
-    outcome = await shop.runner.over_the_cap(request)
+    said: list[str] = []
+
+    async def hear(_number: int, sentence: CheckedSentence) -> None:
+        said.append(sentence.text)
+
+    outcome = await shop.runner.over_the_cap(request, hear)
+    assert said == [outcome.text]
     assert outcome.handoff is not None
     assert (outcome.action, outcome.handoff.team, outcome.handoff.reason) == (
         "handoff",
