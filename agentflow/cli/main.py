@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
+from typer.exceptions import TyperException
 
 from agentflow.cli import admin, ask, remote, serve
 from agentflow.kit.errors import AppError
 from agentflow.kit.settings import Settings
 
-app = typer.Typer(
-    no_args_is_help=True,
+
+class CommandLine(typer.Typer):
+    """Says wrong usage in one line, where Typer draws a box; without a command it shows the help."""
+
+    def __call__(self, args: Sequence[str] | None = None) -> NoReturn:
+        """Run one command and leave with its exit code: 0, or 2 for wrong usage."""
+        given = sys.argv[1:] if args is None else args
+        try:
+            code = super().__call__(given or ["--help"], standalone_mode=False)
+        except TyperException as wrong:
+            complain(wrong.format_message())
+            code = 2
+        sys.exit(code)
+
+
+def complain(detail: str) -> None:
+    """One line on stderr, whatever a file's name or a parser's message holds."""
+    typer.echo(f"agentflow: {' '.join(detail.split())}", err=True)
+
+
+app = CommandLine(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="AI agents in front of your customers: an answer that cites its source, or a human.",
 )
-models_app = typer.Typer(no_args_is_help=True, help="The local embedding model.")
-admin_app = typer.Typer(no_args_is_help=True, help="What an operator does on the machine itself.")
+models_app = typer.Typer(help="The local embedding model.")
+admin_app = typer.Typer(help="What an operator does on the machine itself.")
 app.add_typer(models_app, name="models")
 app.add_typer(admin_app, name="admin")
 
@@ -34,7 +54,7 @@ def run(work: Coroutine[object, object, int | None]) -> None:
     try:
         code = asyncio.run(work)
     except AppError as refused:
-        typer.echo(f"agentflow: {refused.detail}", err=True)
+        complain(refused.detail)
         raise typer.Exit(2) from None
     raise typer.Exit(code or 0)
 
@@ -46,7 +66,7 @@ def read_settings() -> Settings:
     except ValidationError as wrong:
         first = wrong.errors()[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
-        typer.echo(f"agentflow: the setting AGENTFLOW_{name} is wrong: {first['msg']}", err=True)
+        complain(f"the setting AGENTFLOW_{name} is wrong: {first['msg']}")
         raise typer.Exit(2) from None
 
 
@@ -85,7 +105,7 @@ def extract_command(source: Annotated[Path, typer.Argument(help="A file.")]) -> 
     try:
         text = ask.extract_text(source)
     except AppError as refused:
-        typer.echo(f"agentflow: {refused.detail}", err=True)
+        complain(refused.detail)
         raise typer.Exit(2) from None
     sys.stdout.buffer.write(text.encode())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from contextlib import nullcontext
 from types import FrameType
 
@@ -13,6 +14,7 @@ import uvicorn
 from agentflow import bootstrap
 from agentflow.api.app import create_app
 from agentflow.cli import demo
+from agentflow.kit.errors import Misconfigured
 from agentflow.kit.logging import set_up_logging
 from agentflow.kit.settings import Settings
 
@@ -34,8 +36,16 @@ class Server(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> None:
-    """API, widget and worker in one process; makes the demo workspace in an empty database."""
+    """API, widget and worker in one process; makes the demo workspace in an empty database.
+
+    Raises Misconfigured when the port is taken, before anything is made.
+    """
     set_up_logging(settings)
+    with _bind(settings) as door:
+        await _serve(settings, door)
+
+
+async def _serve(settings: Settings, door: socket.socket) -> None:
     async with bootstrap.start(settings) as application:
         made = await demo.make(application)
         app = create_app(settings, lambda: nullcontext(application))
@@ -43,8 +53,6 @@ async def serve(settings: Settings) -> None:
             application.stopping,
             uvicorn.Config(
                 app,
-                host=settings.server.host,
-                port=settings.port,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_SECONDS,
@@ -53,11 +61,30 @@ async def serve(settings: Settings) -> None:
             ),
         )
         typer.echo(demo.welcome(settings, made))
-        await server.serve()
+        await server.serve(sockets=[door])
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """The address is ours from here on; the server listens on it when it is ready."""
+    host, port = settings.server.host, settings.port
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        door = socket.socket(family)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(address)
+    except OSError as wrong:
+        raise Misconfigured(
+            f"port {port} of {host} cannot be used ({wrong.strerror}); choose another with AGENTFLOW_PORT"
+        ) from wrong
+    return door
 
 
 async def work(settings: Settings) -> None:
-    """A worker without HTTP, beside a server on the same PostgreSQL database."""
+    """A worker without HTTP, beside a server on the same PostgreSQL database. Raises Misconfigured."""
+    if settings.sql_url.startswith("sqlite"):
+        raise Misconfigured(
+            "a worker of its own needs PostgreSQL: set AGENTFLOW_DATABASE_URL (on SQLite `serve` works alone)"
+        )
     set_up_logging(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
