@@ -20,12 +20,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from alembic import command
 from sqlalchemy import create_engine
 
 from agentflow.kit import schema
 from agentflow.kit.clock import ManualClock
-from agentflow.kit.db import Base, Database, postgres_url
+from agentflow.kit.db import Database, postgres_url
 from agentflow.kit.jobs import migrate_jobs
 from agentflow.kit.settings import Settings
 from crm.teams import service as teams
@@ -60,8 +59,7 @@ def create_tables(url: str) -> None:
     migrate_jobs(Settings.model_validate({"database_url": url}))
     engine = create_engine(url)
     with engine.begin() as connection:
-        Base.metadata.create_all(connection)
-        command.stamp(schema.config(connection), "head")
+        schema.upgrade(connection)
     engine.dispose()
 
 

@@ -13,6 +13,7 @@ from knowledge.passages import Passage, PassageSentence, SearchResult
 PASSAGES = 5  # best passages that sentences are taken from
 PASSAGE_SHARE = 0.3  # weight of the passage's own score beside the sentence's
 FALL = 2.5  # a sentence whose score is this far below the best one's adds nothing
+ROW_FALL = 1.0  # a table's rows are alike: one that is not about as good as the best is another thing
 FOLLOWER_SHARE = 0.8  # of a question's or heading's score goes to the sentence behind it
 _END = re.compile(r"[.!?:;…。！？؟।]['\"”’»)\]]*$")
 _QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
@@ -25,18 +26,22 @@ class _Line:
     place: tuple[int, int, int]  # source in order of finding, offset or row, position
     text: str
     score: float
+    is_row: bool
 
 
 def best_sentences(found: SearchResult, *, number: int, dense_share: float) -> list[str]:
-    """The sentences that answer best, in reading order; at most `number`.
+    """The sentences that answer best, in reading order; at most `number`. A row that answers comes first.
 
     `dense_share` is how much vectors count against letters for this question, 0 to 1.
     """
     lines = _scored(found, dense_share)
     if not lines:
         return []
-    floor = max(line.score for line in lines) - FALL
-    chosen = sorted((line for line in lines if line.score >= floor), key=lambda line: -line.score)[:number]
+    best = max(lines, key=lambda line: line.score)
+    near = [line for line in lines if line.score >= best.score - (ROW_FALL if line.is_row else FALL)]
+    chosen = sorted(near, key=lambda line: -line.score)[:number]
+    if best.is_row:
+        return [line.text for line in chosen]
     return [line.text for line in sorted(chosen, key=lambda line: line.place)]
 
 
@@ -64,7 +69,7 @@ def _scored(found: SearchResult, dense_share: float) -> list[_Line]:
         carried = -np.inf
         place = (sources.index(passage.source_id), _offset(part, position), position)
         if text not in best or best[text].score < total:
-            best[text] = _Line(place, text, total)
+            best[text] = _Line(place, text, total, part.row is not None)
     return list(best.values())
 
 

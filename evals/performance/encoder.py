@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -63,3 +64,7 @@ def _rates(number: int, work: Callable[[], object]) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return number / (time.perf_counter() - wall), number / (time.process_time() - cpu)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

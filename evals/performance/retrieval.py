@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -230,3 +231,7 @@ def _speed(embedder: Embedder, base: Base, rows: Sequence[Row]) -> None:
         rank(corpus, query, cosines)
     took = 1000 * (time.thread_time() - began) / len(queries)
     table(f"ranking {MEASURED_CHUNKS} chunks", [("CPU ms a question", "aim"), (f"{took:.2f}", "4")])
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,7 +1,7 @@
 """What one offline turn costs, part by part, against the bare parts in the same run.
 
-The turn: `turn.answer` with the real runner, index and database, from the job's start to the commit that stores
-the answer and its outbox row; sending comes after. Spans overlap: `model` holds `tool`, which holds `search`.
+The turn: `turn.answer` with the real runner, index and database, from the job's start to the commit that
+stores the answer and its outbox row; sending comes after. Spans overlap: `tool` holds `search`.
 The reference: embed the question, search the index, and run a bare agent loop with one tool. Aim: at most 3
 times. Beside it, with the durable engine and HTTP: question sent to first sentence. Aim: median at most 1 s.
 """

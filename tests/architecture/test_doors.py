@@ -27,7 +27,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "onnxruntime": ("knowledge.embedding",),
     "tokenizers": ("knowledge.embedding",),
     "safetensors": ("knowledge.embedding",),
-    "bm25s": ("knowledge.lexical",),
+    "bm25s": (),
     "pypdf": ("knowledge.readers",),
     "openpyxl": ("knowledge.readers",),
     "gspread": ("knowledge.readers",),

@@ -1,6 +1,6 @@
 """`agentflow serve` that kills itself (SIGKILL) at a named place: the n-th start or end of a span.
 
-    TEST_KILL=start:search:1 python -m tests.e2e.killer serve
+TEST_KILL=start:search:1 python -m tests.e2e.killer serve
 """
 
 from __future__ import annotations

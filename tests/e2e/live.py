@@ -210,7 +210,7 @@ class Visitor:
         return self.messages("agent")[number - 1]
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes) -> Any:  # noqa: ANN401 - whatever the server answers
     try:
         return json.loads(body) if body else None
     except ValueError:
