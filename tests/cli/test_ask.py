@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +10,9 @@ from typing import Any
 import pytest
 
 from agentflow.cli import app
+from tests.cli.calling import check_refusal, refuse, run
 from tests.knowledge.files import pdf, xlsx
 
-CLI = (sys.executable, "-c", "from agentflow.cli import app; app()")
 KEYS = [
     *("id", "question", "action", "text", "language", "sentences", "passages"),
     *("tool_calls", "handoff", "guardrail", "model", "timings_ms"),
@@ -43,13 +39,6 @@ QUESTIONS = {
     "moons": "How many moons does Jupiter have?",
     "nl": "Binnen hoeveel dagen kan ik een zwemvest terugbrengen?",
 }
-
-
-def run(*arguments: str | Path, text: bool = True) -> subprocess.CompletedProcess[Any]:
-    """The command as a process of its own, with nothing but the system's environment."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("AGENTFLOW_", "OPENAI_"))}
-    command = [*CLI, *(str(one) for one in arguments)]
-    return subprocess.run(command, env=clean, capture_output=True, text=text, check=False, timeout=120)
 
 
 @dataclass(frozen=True)
@@ -109,9 +98,9 @@ def citations(line: dict[str, Any]) -> list[dict[str, Any]]:
 
 def extract(path: Path) -> str:
     """What `agentflow extract` prints, byte for byte."""
-    done = run("extract", path, text=False)
-    assert done.returncode == 0, done.stderr
-    return bytes(done.stdout).decode()
+    done = run("extract", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def is_number(value: object, *, none: bool = False) -> bool:
@@ -240,20 +229,7 @@ def test_that_a_person_reads_an_answer_with_its_source(asked: Asked) -> None:
     assert notes.startswith('[1] boats.txt: "')
 
 
-# --- how it refuses; in this process, because each start costs seconds and the words are the same ---
-
-
-def refuse(capsys: pytest.CaptureFixture[str], arguments: Sequence[str | Path]) -> str:
-    """Run, expect exit code 2 and nothing but one line on stderr; returns the line."""
-    with pytest.raises(SystemExit) as left:
-        app([str(one) for one in arguments])
-    out, err = capsys.readouterr()
-    assert left.value.code == 2
-    assert out == ""
-    assert err.startswith("agentflow: ")
-    assert err.count("\n") == 1
-    assert err.endswith("\n")
-    return err
+# --- how it refuses ---
 
 
 @pytest.fixture
@@ -314,9 +290,8 @@ def test_that_wrong_usage_and_unreadable_files_are_one_clear_line(
 
 def test_that_a_refusal_of_the_real_process_is_one_line_too(files: Path) -> None:
     done = run("ask", "--source", files / "good.txt", "--source", files / "torn.pdf", "Hi")
-    assert (done.returncode, done.stdout) == (2, "")
+    check_refusal(done.returncode, done.stdout, done.stderr)
     assert done.stderr.startswith("agentflow: torn.pdf: ")
-    assert done.stderr.count("\n") == 1
 
 
 def test_that_without_sources_nothing_is_known(capsys: pytest.CaptureFixture[str]) -> None:

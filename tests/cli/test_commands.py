@@ -1,0 +1,102 @@
+"""The other commands, each as a process of its own: what they print, and how they leave."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.calling import check_refusal, refuse, run
+from tests.e2e.live import LiveApp
+from tests.knowledge.files import encrypted_pdf
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_that_chat_answers_with_sources(live_app: LiveApp) -> None:
+    typed = "How many days do I have to return an item?\nWhat does the Dune floor lamp cost?\n\n"
+    done = run("chat", typed=typed, AGENTFLOW_PORT=str(live_app.port))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "within 30 days of delivery" in done.stdout
+    assert re.search(r"^  \[1\] Shipping and returns\.txt: \"", done.stdout, re.MULTILINE)
+    assert "129.00" in done.stdout
+    assert re.search(r"^  \[\d\] Prices\.csv, row 3: \"", done.stdout, re.MULTILINE)
+
+
+def test_that_chat_says_that_no_server_answers(capsys: Capture) -> None:
+    line = refuse(capsys, ["chat", "--url", "http://127.0.0.1:9"])
+    assert "no server answers at http://127.0.0.1:9" in line
+
+
+def test_that_ingest_uploads_waits_and_says_how_it_went(live_app: LiveApp, tmp_path: Path) -> None:
+    base = live_app.api("POST", "/knowledge-bases", {"name": "By command"})[1]["id"]
+    (tmp_path / "gate.txt").write_text("The gate opens at 9:00 and closes at 17:00.")
+    (tmp_path / "empty.txt").write_text("")
+    locked = encrypted_pdf(tmp_path / "locked.pdf", "secret")
+    arguments = ("ingest", "--url", live_app.url, "--knowledge-base", base)
+    key = {"AGENTFLOW_API_KEY": live_app.api_key}
+    done = run(*arguments, tmp_path / "gate.txt", tmp_path / "empty.txt", locked, **key)
+    assert done.returncode == 1  # one has failed
+    assert done.stdout.splitlines()[:2] == [
+        "gate.txt: ready, 1 passages",
+        "empty.txt: ready, 0 passages (no text was found in it)",
+    ]
+    assert done.stdout.splitlines()[2].startswith("locked.pdf: failed, ")
+    page: dict[str, Any] = live_app.api("GET", f"/knowledge-bases/{base}/sources")[1]
+    states = {source["name"]: source["state"] for source in page["items"]}
+    assert states == {"gate.txt": "ready", "empty.txt": "ready", "locked.pdf": "failed"}
+
+
+def test_that_ingest_passes_on_what_the_server_refuses(
+    live_app: LiveApp, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "gate.txt").write_text("The gate opens at 9:00.")
+    base = ("--url", live_app.url, "--knowledge-base", live_app.knowledge_base())
+    mine = ("--api-key", live_app.api_key)
+    assert "key" in refuse(capsys, ["ingest", *base, "--api-key", "afk_wrong", tmp_path / "gate.txt"])
+    assert "none.txt cannot be read" in refuse(capsys, ["ingest", *base, *mine, tmp_path / "none.txt"])
+
+
+def test_that_extract_prints_the_text_and_nothing_else(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "a.txt").write_bytes("\ufeffOne\r\ntwo \U0001f6a3".encode())
+    done = run("extract", tmp_path / "a.txt")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "One\r\ntwo \U0001f6a3", "")
+    assert "password" in refuse(capsys, ["extract", encrypted_pdf(tmp_path / "b.pdf", "secret")])
+    assert "none.txt is not a file" in refuse(capsys, ["extract", tmp_path / "none.txt"])
+
+
+def test_that_a_built_model_is_found_again() -> None:
+    done = run("models", "build")
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = Path(done.stdout.removeprefix("The local model is ready in ").strip())
+    assert list(folder.glob("*.onnx"))
+
+
+def test_that_a_taken_port_is_said_before_anything_is_made(live_app: LiveApp, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = run("serve", AGENTFLOW_PORT=str(live_app.port), AGENTFLOW_HOME=str(home))
+    check_refusal(done.returncode, done.stdout, done.stderr)
+    assert f"port {live_app.port} of 127.0.0.1 cannot be used" in done.stderr
+    assert not home.exists()
+
+
+def test_that_a_worker_of_its_own_is_refused_on_sqlite(capsys: Capture) -> None:
+    assert "needs PostgreSQL" in refuse(capsys, ["worker"])
+
+
+def test_that_a_malformed_setting_is_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTFLOW_PORT", "harbour")
+    assert "AGENTFLOW_PORT" in refuse(capsys, ["serve"])
+
+
+def test_that_help_is_shown_where_nothing_is_asked_for() -> None:
+    done = run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: " in done.stdout
+
+
+def test_that_wrong_usage_of_any_command_is_one_line(capsys: Capture) -> None:
+    assert "No such command 'nothing'" in refuse(capsys, ["nothing"])
+    assert "Missing command" in refuse(capsys, ["admin"])
