@@ -30,7 +30,7 @@ from agentflow.agents.tools import HAND_OFF
 from agentflow.kit.db import Database, refuse_inside_transaction
 from agentflow.kit.errors import NotFound
 from agentflow.kit.mail import Mail, Mailer
-from agentflow.kit.telemetry import span
+from agentflow.kit.telemetry import FIRST_SENTENCE, span
 from agentflow.kit.tools import Tool, ToolContext
 from agentflow.llm import service as llm
 from agentflow.llm.factory import ModelFactory
@@ -161,6 +161,7 @@ class Runner:
     def _first_said(self, draft: _Draft) -> None:
         """From now on the whole answer counts, not the wait for its first sentence."""
         draft.timings["first_sentence"] = self._elapsed(draft)
+        FIRST_SENTENCE.observe(draft.timings["first_sentence"] / 1000)
         end = draft.started + self._settings.total_seconds
         for limit in (draft.limit, draft.turn.limit if draft.turn else None):
             if limit is not None and not limit.expired():

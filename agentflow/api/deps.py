@@ -32,7 +32,20 @@ App = Annotated[Application, Depends(application)]
 
 
 async def caller(request: Request, app: App) -> Principal:
-    """Who calls, by API key or session cookie. Raises NoCredential, CsrfMissing."""
+    """Who calls, by API key or session cookie. Raises NoCredential, CsrfMissing, TooMany."""
+    principal = await _principal(request, app)
+    writes = request.method not in READING
+    if writes and not hasattr(request.state, "counted"):  # an idempotent route asks twice
+        request.state.counted = True
+        limit = app.settings.server.writes_per_minute
+        await app.rates.check("writes", principal.id, limit=limit, seconds=60)
+    if principal.use_unnoted:
+        async with app.db.transaction() as session:
+            await teams.note_key_use(session, principal)
+    return principal
+
+
+async def _principal(request: Request, app: Application) -> Principal:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
         async with app.db.read() as session:

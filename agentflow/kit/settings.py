@@ -20,7 +20,7 @@ class ServerSettings(BaseModel):
     public_url: str | None = None  # as visitors reach us; default http://host:port
     trusted_proxies: int = 0  # how many proxies in front may set X-Forwarded-For
     login_hours: int = 12
-    requests_per_minute: int = 1200  # per credential
+    writes_per_minute: int = 600  # per credential: requests that change something
 
 
 class IngestSettings(BaseModel):

@@ -16,7 +16,7 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 
 TURNS = Counter("agentflow_turns_total", "Finished turns", ["action"])
 FIRST_SENTENCE = Histogram(
-    "agentflow_first_sentence_seconds", "Message recorded to first sentence", buckets=_SECONDS
+    "agentflow_first_sentence_seconds", "Answer begun to first sentence", buckets=_SECONDS
 )
 SENTENCES = Counter("agentflow_sentences_total", "Sentences drafted by a model", ["outcome"])
 MODEL_ERRORS = Counter("agentflow_model_errors_total", "Failed model calls", ["kind"])

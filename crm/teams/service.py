@@ -31,6 +31,7 @@ class Principal:
     staff_id: str | None = None
     csrf_hash: str | None = None
     must_change_password: bool = False
+    use_unnoted: bool = False  # the key's `last_used_at` is due
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,12 @@ async def principal_of_key(session: AsyncSession, secret: str) -> Principal:
     key = await repository.find_key_by_hash(session, hash_secret(secret))
     if key is None:
         raise NoCredential("the API key is unknown or was revoked")
-    return Principal(key.id, key.workspace_id, frozenset(Scope(scope) for scope in json.loads(key.scopes)))
+    return Principal(
+        id=key.id,
+        workspace_id=key.workspace_id,
+        scopes=frozenset(Scope(scope) for scope in json.loads(key.scopes)),
+        use_unnoted=key.last_used_at is None or now(session) - key.last_used_at > LAST_USED_STEP,
+    )
 
 
 async def create_key(session: AsyncSession, workspace_id: str, data: ApiKeyCreate) -> tuple[ApiKey, str]:
@@ -241,9 +247,9 @@ async def revoke_key(session: AsyncSession, workspace_id: str, key_id: str) -> A
 
 
 async def note_key_use(session: AsyncSession, principal: Principal) -> None:
-    """Remember when a key was last used, to within five minutes."""
+    """Remember when a key was last used; callers do so at most every five minutes."""
     key = await repository.find_key(session, principal.workspace_id, principal.id)
-    if key and (key.last_used_at is None or now(session) - key.last_used_at > LAST_USED_STEP):
+    if key is not None:
         key.last_used_at = now(session)
 
 

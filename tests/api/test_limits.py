@@ -17,6 +17,7 @@ STRICT = {
     "AGENTFLOW_LIVECHAT__TURNS_PER_DAY": "1",
     "AGENTFLOW_LIVECHAT__HEARTBEAT_SECONDS": "0.2",
     "AGENTFLOW_SERVER__TRUSTED_PROXIES": "1",
+    "AGENTFLOW_SERVER__WRITES_PER_MINUTE": "5",
 }
 
 
@@ -85,3 +86,18 @@ def test_that_a_silent_stream_shows_that_it_lives(strict_app: LiveApp) -> None:
         began = time.monotonic()
         assert [stream.block() for _ in range(3)] == [[": still here"]] * 3
         assert 0.5 < time.monotonic() - began < 10
+
+
+def test_that_writes_are_limited_by_credential_and_reads_are_not(strict_app: LiveApp) -> None:
+    def make(number: int) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {strict_app.api_key}"}
+        return httpx.post(f"{strict_app.url}/api/v1/teams", json={"name": f"Team {number}"}, headers=headers)
+
+    answers = [make(number) for number in range(11)]
+    assert {answer.status_code for answer in answers[:5]} == {201}
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused
+    assert 1 <= int(refused[0].headers["retry-after"]) <= 60
+    status, keys = strict_app.api("GET", "/api-keys")
+    assert status == 200
+    assert keys["items"][0]["last_used_at"] is not None
