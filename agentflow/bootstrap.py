@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 QUEUES = (
     Queue("turns", partitioned=True),
-    Queue("sends", partitioned=True, poll_seconds=0.1),
-    Queue("ingest", partitioned=True, poll_seconds=0.25),
+    Queue("sends", partitioned=True, poll_seconds=0.25),
+    Queue("ingest", partitioned=True, poll_seconds=0.5),
 )
 HOUR = 3600.0
 

@@ -74,7 +74,7 @@ class LiveChatSettings(BaseModel):
 class JobSettings(BaseModel):
     """The durable engine."""
 
-    poll_seconds: float = 0.05
+    poll_seconds: float = 0.1
     concurrency: int = 32
     threads: int = 16
     lease_seconds: float = 5.0  # how often a worker looks for dead ones
