@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit import jobs
 from agentflow.kit.db import Database, now, refuse_inside_transaction
 from agentflow.kit.ids import new_id
-from agentflow.kit.telemetry import span
+from agentflow.kit.telemetry import SENDS, span
 from channels import repository
 from channels.base import Channel
 from channels.messages import (
@@ -174,11 +174,11 @@ class Sender:
             if row.state == "sending" and not (allowed and channel.caps.idempotent_send):
                 if allowed:
                     row.state = "unknown"
-                    await self._on_end(session, row)
+                    await self._end(session, row)
                 return None
             if not allowed:
                 row.state = "cancelled"
-                await self._on_end(session, row)
+                await self._end(session, row)
                 return None
             row.state, row.claim, row.attempts = "sending", new_id("clm"), row.attempts + 1
             return Claim(row.claim, began, channel, _message_of(row))
@@ -206,7 +206,11 @@ class Sender:
             else:
                 row.state = _end_state(receipt)
                 row.sent_at = now(session) if row.state == "sent" else None
-                await self._on_end(session, row)
+                await self._end(session, row)
+
+    async def _end(self, session: AsyncSession, row: OutboxRow) -> None:
+        SENDS.labels(channel=row.channel, state=row.state).inc()
+        await self._on_end(session, row)
 
     async def _give_back(self, claim: Claim) -> None:
         async with self._db.transaction() as session:

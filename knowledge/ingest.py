@@ -22,7 +22,7 @@ from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError, NotFound, Unavailable
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.ids import new_id
-from agentflow.kit.telemetry import SOURCES, span
+from agentflow.kit.telemetry import INGEST, SOURCES, span
 from knowledge import repository
 from knowledge.chunking import ChunkDraft
 from knowledge.embedding import Embedder
@@ -361,7 +361,8 @@ async def _replace_live(session: AsyncSession, run: _Run) -> None:
     found = await repository.find_version_of_job(session, run.source_id, run.version, lock=True)
     if found is None:
         raise _Lost(run)
-    source, _ = found
+    source, version = found
+    INGEST.observe((now(session) - version.created_at).total_seconds())
     if source.live_version is not None:
         await repository.delete_chunks(session, run.workspace_id, run.source_id, source.live_version)
     source.live_version = run.version
