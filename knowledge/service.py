@@ -203,7 +203,9 @@ async def _check_limits(
     """KN-01 and KN-02 with `size` bytes more, instead of the bytes of the source `replaced`."""
     present = await repository.list_sources(session, workspace_id, knowledge_base_id)
     if replaced is None:
-        check_source_count(len(present) + 1, settings.max_sources)
+        # A file that could not be taken in takes up no place: there is nothing to answer from.
+        counted = [one for one, newest in present if one.live_version or newest.state != SourceState.FAILED]
+        check_source_count(len(counted) + 1, settings.max_sources)
     if settings.max_bytes_per_file:
         check_bytes(size, settings.max_bytes)
         return

@@ -28,6 +28,10 @@ await build({ ...shared, entryPoints: { demo: here("pages/demo.css"), admin: her
 for (const page of ["demo.html", "admin.html", "favicon.svg"]) {
   await writeFile(out + page, await readFile(here(`pages/${page}`)));
 }
+// The page at /api/docs must work without a network.
+for (const part of ["swagger-ui-bundle.js", "swagger-ui.css"]) {
+  await writeFile(out + part, await readFile(here(`node_modules/swagger-ui-dist/${part}`)));
+}
 for (const name of await readdir(out)) {
   const bytes = await readFile(out + name);
   const packed = gzipSync(bytes, { level: 9 });

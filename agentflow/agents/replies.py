@@ -14,6 +14,9 @@ SentenceKind = Literal["fact", "greeting", "question", "stock"]
 HandoffReason = Literal["customer_asks", "no_answer", "failed_turns", "model_unavailable", "daily_cap"]
 
 
+_ENDS = tuple(".!?:;…。！？؟)\"'”»")
+
+
 @dataclass(frozen=True)
 class Citation:
     """Where a sentence stands: `start` and `end` are code points in the extract, None for cells."""
@@ -88,8 +91,9 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """The whole answer as one text."""
-        return " ".join(sentence.text for sentence in self.sentences)
+        """The whole answer as one text; what has no end of its own, such as a table's row, ends its line."""
+        ends = [" " if sentence.text.rstrip().endswith(_ENDS) else "\n" for sentence in self.sentences]
+        return "".join(s.text + end for s, end in zip(self.sentences, ends, strict=True)).strip()
 
     @property
     def failed(self) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
@@ -45,7 +47,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         version="1",
         description="AI agents in front of your customers: an answer that cites its source, or a human.",
         lifespan=lifespan,
-        docs_url="/api/docs",
+        docs_url=None,
         openapi_url="/api/openapi.json",
         redoc_url=None,
         middleware=[
@@ -60,6 +62,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     app.include_router(api)
     app.include_router(livechat.router, responses=errors.RESPONSES)
     app.include_router(health.router)
+    app.add_api_route("/api/docs", docs, include_in_schema=False)
     web.mount(app, demo_site)
     return app
 
@@ -70,3 +73,14 @@ async def demo_site(request: Request) -> str | None:
     async with application.db.read() as session:
         found = await accounts.find_account_by_ref(session, "livechat", DEMO_SITE)
     return found.ref if found and found.enabled else None
+
+
+async def docs() -> HTMLResponse:
+    """The API's description to read and try; its parts come from here, not from a network."""
+    return get_swagger_ui_html(
+        openapi_url="/api/openapi.json",
+        title="AgentFlow API",
+        swagger_js_url="/static/swagger-ui-bundle.js",
+        swagger_css_url="/static/swagger-ui.css",
+        swagger_favicon_url="/static/favicon.svg",
+    )

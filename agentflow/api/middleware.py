@@ -10,6 +10,8 @@ from agentflow.api.errors import problem
 from agentflow.kit.errors import BadRequest, TooLarge
 from agentflow.kit.telemetry import HTTP
 
+MIB = 1024 * 1024
+
 
 class BodyLimit:
     """Refuses a body above `max_bytes`, announced or not, before anything keeps it."""
@@ -46,7 +48,7 @@ class BodyLimit:
 
     def _refusal(self, found: int) -> ASGIApp:
         refused = TooLarge(
-            f"the request has {found} bytes; at most {self.max_bytes} are taken",
+            f"The request has {found / MIB:.1f} MiB; at most {self.max_bytes / MIB:.1f} MiB are taken.",
             limit=self.max_bytes,
             found=found,
         )

@@ -87,7 +87,6 @@ async def _make_records(app: Application) -> FirstRun | None:
             workspace.id,
             AgentCreate(
                 name="Pine",
-                tone="friendly",
                 knowledge_base_id=base.id,
                 handoff_rules=[CustomerAsks(kind="customer_asks")],
             ),

@@ -62,6 +62,7 @@ async def _serve(settings: Settings, door: socket.socket) -> None:
         )
         typer.echo(demo.welcome(settings, made))
         await server.serve(sockets=[door])
+        typer.echo("  Stopping …")
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -132,7 +132,7 @@ def load_cipher(settings: Settings) -> MultiFernet:
 
 def _key_file(home: Path) -> str:
     path = home / "key"
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with open(path, "x", opener=_private_opener) as file:
             file.write(Fernet.generate_key().decode())
@@ -251,7 +251,7 @@ def postgres_url(url: str) -> str:
 
 def prepare_sqlite_file(path: Path) -> None:
     """Put the file in WAL mode, which lasts, so that readers never wait for the writer."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # knowledge in it is not encrypted
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.close()

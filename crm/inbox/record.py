@@ -64,8 +64,8 @@ async def record(
 ) -> Recorded:
     """Store an inbound message and have it answered; one already stored changes nothing.
 
-    The job starts at once, unless another message came less than `burst_seconds` ago: then it waits
-    `debounce_seconds` for more of the burst, and the last message's job answers all of it.
+    The job starts at once, unless another message came less than `burst_seconds` ago and has no answer yet:
+    then it waits `debounce_seconds` for more of the burst, and the last message's job answers all of it.
     """
     timing = timing or TurnSettings()
     conversation = await open_conversation(session, account, event.contact_ref)
@@ -76,7 +76,8 @@ async def record(
         return Recorded(known.conversation_id, known.id, known.seq, duplicate=True)
     burst = timedelta(seconds=timing.burst_seconds)
     last, at = conversation.last_inbound_at, now(session)
-    delay = timing.debounce_seconds if last is not None and at - last < burst else 0
+    unanswered = conversation.answered_seq < conversation.last_inbound_seq
+    delay = timing.debounce_seconds if unanswered and last is not None and at - last < burst else 0
     message = append(session, conversation, author="contact", text=event.text, status=MessageStatus.SENT)
     message.dedupe_key = event.dedupe_key
     conversation.last_inbound_seq, conversation.last_inbound_at = message.seq, at

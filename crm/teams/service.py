@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.teams import repository
-from crm.teams.errors import NoCredential, RecordNotFound, WrongCredentials
+from crm.teams.errors import NoCredential, RecordNotFound, WeakPassword, WrongCredentials
 from crm.teams.models import ApiKey, LoginSession, StaffMember, Team, Workspace
 from crm.teams.passwords import check_password, check_strength, hash_password, hash_secret, new_secret
 from crm.teams.schemas import ApiKeyCreate, ApiKeyRead, Scope, TeamCreate, WorkspaceRead, WorkspaceUpdate
@@ -174,6 +174,8 @@ async def change_password(db: Database, principal: Principal, *, current: str, n
         staff = await get_staff(session, principal)
     if not await asyncio.to_thread(check_password, staff.password_hash, current):
         raise WrongCredentials("the current password is wrong")
+    if new == current:
+        raise WeakPassword("the new password is the current one; choose another")
     check_strength(new, email=staff.email)
     password_hash = await asyncio.to_thread(hash_password, new)
     async with db.transaction() as session:

@@ -66,7 +66,7 @@ def decode(data: bytes) -> str:
     utf16 = _utf16_without_mark(data[:_SAMPLE])
     if utf16:
         return _clean(data.decode(utf16, errors="replace"))
-    if len(_CONTROL.findall(data[:_SAMPLE])) * 5 > len(data[:_SAMPLE]):
+    if len(_CONTROL.findall(data[:_SAMPLE])) * 20 > len(data[:_SAMPLE]):
         raise Corrupt("The file is not text: it is full of control characters.")
     try:
         return _clean(data.decode("utf-8"))
