@@ -39,6 +39,7 @@ _BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SAMPLE = 64 * 1024
+_MANY_CONTROLS = 16  # from here on a share of 5 % is enough; in a short text one odd character is not
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _UTF8_PAIR = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
@@ -66,7 +67,8 @@ def decode(data: bytes) -> str:
     utf16 = _utf16_without_mark(data[:_SAMPLE])
     if utf16:
         return _clean(data.decode(utf16, errors="replace"))
-    if len(_CONTROL.findall(data[:_SAMPLE])) * 20 > len(data[:_SAMPLE]):
+    controls, length = len(_CONTROL.findall(data[:_SAMPLE])), len(data[:_SAMPLE])
+    if controls * 5 > length or (controls >= _MANY_CONTROLS and controls * 20 > length):
         raise Corrupt("The file is not text: it is full of control characters.")
     try:
         return _clean(data.decode("utf-8"))
