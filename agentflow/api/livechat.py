@@ -37,6 +37,7 @@ router = APIRouter(prefix="/widget/v1", tags=["live chat"])
 
 HISTORY = 50  # messages that a returning visitor is shown
 MAX_WAIT_SECONDS = 25
+SIGNS_A_MESSAGE = 10  # typing, read and the like: so many for each message a visitor may send
 Site = Annotated[str, Path(max_length=100)]
 Language = Annotated[str, Query(max_length=35, description="the visitor's language, such as nl or en-GB")]
 
@@ -76,7 +77,6 @@ class SessionRead(BaseModel):
     conversation_id: str
     cursor: int
     expires_in: int
-    messages: list[dict[str, Any]] = []
 
 
 class Accepted(BaseModel):
@@ -222,9 +222,11 @@ async def _event(app: Application, inbound: InboundRequest) -> InboundEvent:
     channel = app.channels[livechat.NAME]
     event = channel.parse(inbound)[0]
     check_supported(channel.caps, event)
+    limit = app.settings.livechat.messages_per_minute
     if event.kind is EventKind.MESSAGE:
-        limit = app.settings.livechat.messages_per_minute
         await app.rates.check("messages", event.contact_ref, limit=limit, seconds=60)
+    else:
+        await app.rates.check("signs", event.contact_ref, limit=SIGNS_A_MESSAGE * limit, seconds=60)
     return event
 
 

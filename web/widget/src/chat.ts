@@ -101,7 +101,6 @@ export class Chat {
       event: (event) => this.on(event),
       state: (state) => this.line(state),
     });
-    for (const message of session.messages) this.show(message);
     this.thread.scroll(true);
   }
 

@@ -51,5 +51,4 @@ export interface Session {
   token: string;
   conversation_id: string;
   cursor: number;
-  messages: Message[];
 }
