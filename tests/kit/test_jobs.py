@@ -369,11 +369,10 @@ async def test_that_a_second_worker_on_sqlite_is_refused(db: Database, jobs: Job
     await process.wait()
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite has one worker
 async def test_that_a_living_worker_adopts_what_a_killed_one_was_running(
     db: Database, jobs: Jobs, diary: Diary, tmp_path: Path
 ) -> None:
-    if db.is_sqlite:
-        pytest.skip("one worker per SQLite database")
     page = tmp_path / "diary"
     process = await _run_worker(db, page, seconds=60)
     await jobs.launch(work=False)

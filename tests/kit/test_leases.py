@@ -12,10 +12,12 @@ from agentflow.kit.db import Database
 from agentflow.kit.leases import AdvisoryLease, FileLease
 
 
+# Advisory locks are PostgreSQL's.
+on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+
 @pytest.fixture
 async def leases(db: Database) -> AsyncIterator[tuple[AdvisoryLease, AdvisoryLease]]:
-    if db.is_sqlite:
-        pytest.skip("advisory locks are PostgreSQL's")
     one, two = AdvisoryLease(db.engine), AdvisoryLease(db.engine)
     await one.take("wrk_1")
     await two.take("wrk_2")
@@ -29,6 +31,7 @@ async def is_dead(asker: AdvisoryLease, worker: str) -> bool:
         return dead
 
 
+@on_postgres
 async def test_that_a_worker_is_dead_when_it_released_its_lease(
     leases: tuple[AdvisoryLease, AdvisoryLease],
 ) -> None:
@@ -39,6 +42,7 @@ async def test_that_a_worker_is_dead_when_it_released_its_lease(
     assert await is_dead(one, "wrk_2"), "asking must not keep the lock"
 
 
+@on_postgres
 async def test_that_one_worker_leads_and_another_takes_over(
     leases: tuple[AdvisoryLease, AdvisoryLease],
 ) -> None:
@@ -50,6 +54,7 @@ async def test_that_one_worker_leads_and_another_takes_over(
     assert await two.leads()
 
 
+@on_postgres
 async def test_that_a_worker_takes_its_lease_again_after_a_broken_connection(
     db: Database, leases: tuple[AdvisoryLease, AdvisoryLease], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -66,6 +71,7 @@ async def test_that_a_worker_takes_its_lease_again_after_a_broken_connection(
     assert not await is_dead(two, "wrk_1")
 
 
+@on_postgres
 async def test_that_a_lease_under_examination_is_taken_at_the_next_renewal(
     db: Database, leases: tuple[AdvisoryLease, AdvisoryLease]
 ) -> None:
