@@ -94,6 +94,11 @@ _SNAPSHOT = (
 )
 
 
+async def all_knowledge_bases(session: AsyncSession) -> list[KnowledgeBase]:
+    """Those of every workspace, for work that an operator does on all of them."""
+    return list((await session.execute(select(KnowledgeBase).order_by(KnowledgeBase.id))).scalars())
+
+
 async def snapshot(session: AsyncSession, workspace_id: str, knowledge_base_id: str) -> Snapshot | None:
     """Generation and live sources in one statement, so that they belong together in both stores."""
     values = {"workspace_id": workspace_id, "knowledge_base_id": knowledge_base_id}

@@ -78,6 +78,11 @@ async def list_knowledge_bases(
     return await repository.list_knowledge_bases(session, workspace_id, after=after, limit=limit)
 
 
+async def all_knowledge_bases(session: AsyncSession) -> list[KnowledgeBase]:
+    """Those of every workspace; only an operator's command may ask."""
+    return await repository.all_knowledge_bases(session)
+
+
 async def upload(
     db: Database,
     files: LocalFiles,

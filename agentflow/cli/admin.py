@@ -10,6 +10,8 @@ from agentflow import bootstrap
 from agentflow.kit.settings import Settings
 from crm.teams import service as teams
 from crm.teams.passwords import hash_password
+from knowledge import reindex as reindexing
+from knowledge import service as knowledge
 
 
 def first_password() -> str:
@@ -23,6 +25,17 @@ async def reset_password(settings: Settings, email: str) -> None:
     async with bootstrap.open_database(settings) as db, db.transaction() as session:
         await teams.reset_password(session, email=email, password_hash=hash_password(password))
     typer.echo(f"{email} can log in once with the password {password} and must then change it.")
+
+
+async def reindex(settings: Settings) -> None:
+    """Embed every stored passage again with the embedder that the settings choose. Safe to repeat."""
+    async with bootstrap.start(settings, jobs=False) as app:
+        async with app.db.read() as session:
+            bases = await knowledge.all_knowledge_bases(session)
+        for base in bases:
+            embedder = app.ingest_deps.embedder
+            count = await reindexing.reindex(app.db, embedder, base.workspace_id, base.id)
+            typer.echo(f"{base.name} ({base.id}): {count} passages embedded with {embedder.name}")
 
 
 async def build_models(settings: Settings) -> None:

@@ -142,3 +142,9 @@ def build_command() -> None:
 def reset_password_command(email: Annotated[str, typer.Argument(help="The staff member's address.")]) -> None:
     """Give a staff member a new first password; it is printed once and must be changed at log-in."""
     run(admin.reset_password(read_settings(), email))
+
+
+@admin_app.command("reindex")
+def reindex_command() -> None:
+    """Embed all knowledge again after AGENTFLOW_EMBEDDING__MODEL or its precision was changed."""
+    run(admin.reindex(read_settings()))

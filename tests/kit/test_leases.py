@@ -11,7 +11,6 @@ from sqlalchemy import text
 from agentflow.kit.db import Database
 from agentflow.kit.leases import AdvisoryLease, FileLease
 
-
 # Advisory locks are PostgreSQL's.
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
