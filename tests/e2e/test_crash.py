@@ -96,8 +96,8 @@ def test_that_each_source_is_ready_or_failed(fresh_app: LiveApp) -> None:
         except (urllib.error.URLError, ConnectionError):
             pass  # the job began, and the server died, before the upload was answered
         wait_for_death(fresh_app)
-    fresh_app.start(SERVE)
-    fresh_app.wait_for_knowledge(60)
+        fresh_app.start(SERVE)
+        fresh_app.wait_for_knowledge(60)
     lockers = {source["name"]: source for source in fresh_app.sources() if "locker" in source["name"]}
     assert {source["state"] for source in lockers.values()} == {"ready"}
     assert len(lockers) == DRAWS

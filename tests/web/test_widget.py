@@ -154,6 +154,7 @@ async def test_that_every_sample_question_gets_an_answer_with_a_source(
     live_app: LiveApp, visit: Visit
 ) -> None:
     chat = await greet(await visit(), live_app)
+    await chat.find(".ask").nth(2).wait_for()
     questions = await chat.find(".ask").all_inner_texts()
     assert len(questions) == 3
     await chat.find(".ask").first.click()
