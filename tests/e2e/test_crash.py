@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import time
 import urllib.error
 from collections import Counter
 
@@ -38,6 +39,23 @@ def say(visitor: Visitor, text: str, client_id: str) -> bool:
         return False
 
 
+def start_doomed(app: LiveApp, place: str) -> None:
+    """A server that dies at `place`. A job left over from the last one may reach it at once: then again."""
+    for _ in range(4):
+        app.stop()
+        try:
+            app.start(SERVE, TEST_KILL=f"{place}:1")
+        except AssertionError:
+            if not died(app):
+                raise
+            app.start(SERVE)
+            app.wait_for_knowledge(60)
+            time.sleep(3)  # for whatever is adopted only after its lease
+        else:
+            return
+    raise AssertionError("the server died four times before it was asked anything")
+
+
 def wait_for_death(app: LiveApp, visitor: Visitor | None = None) -> None:
     def dead() -> bool:
         if visitor is not None and not died(app):
@@ -60,8 +78,7 @@ def test_that_each_message_gets_exactly_one_answer(fresh_app: LiveApp) -> None:
     fresh_app.wait_for_knowledge()
     visitor = fresh_app.visit()
     for number, (place, question) in enumerate(zip(places, QUESTIONS, strict=False), 1):
-        fresh_app.stop()
-        fresh_app.start(SERVE, TEST_KILL=f"{place}:1")
+        start_doomed(fresh_app, place)
         accepted = say(visitor, question, f"q-{number}")
         wait_for_death(fresh_app, visitor)
         fresh_app.start(SERVE)
@@ -87,8 +104,7 @@ def test_that_each_source_is_ready_or_failed(fresh_app: LiveApp) -> None:
     fresh_app.wait_for_knowledge()
     base = fresh_app.knowledge_base()
     for number, place in enumerate(places, 1):
-        fresh_app.stop()
-        fresh_app.start(SERVE, TEST_KILL=f"{place}:1")
+        start_doomed(fresh_app, place)
         text = f"The code of locker {number} is {number}{number}07. " + "It is kept at the front desk. " * 40
         try:
             status, _ = fresh_app.upload(base, f"locker {number}.txt", text.encode())
