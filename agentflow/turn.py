@@ -82,8 +82,9 @@ async def answer(desk: Desk, conversation_id: str, seq: int) -> None:
 async def _begin(desk: Desk, conversation_id: str, seq: int) -> tuple[Answering | None, bool]:
     """The right to answer, and whether the account still has answers left today."""
     limit = desk.db.settings.livechat.turns_per_day
+    history = desk.db.settings.turn.history_messages
     async with desk.db.transaction() as session:
-        answering = await inbox.begin_answer(session, conversation_id, seq)
+        answering = await inbox.begin_answer(session, conversation_id, seq, history_messages=history)
         if answering is None:
             return None, False
         account = answering.account_id
