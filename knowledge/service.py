@@ -256,16 +256,6 @@ async def set_public(session: AsyncSession, workspace_id: str, source_id: str, p
     return read_source(source, version)
 
 
-async def live_file(session: AsyncSession, workspace_id: str, source_id: str) -> tuple[Source, str]:
-    """A source and the key of the file that answers come from. Raises NotFound."""
-    source, _ = await _get(session, workspace_id, source_id)
-    live = source.live_version
-    version = live and await repository.find_version(session, workspace_id, source_id, live)
-    if not version:
-        raise _no_source()
-    return source, version.file_key
-
-
 async def public_file(session: AsyncSession, source_id: str) -> tuple[str, str]:
     """Name and file key of a source that an admin opened to everybody. Raises NotFound for any other."""
     found = await repository.find_public_file(session, source_id)

@@ -251,14 +251,6 @@ class Egress:
         return self._sessions[trusted]
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 async def _note_sent(
     _session: aiohttp.ClientSession,
     context: SimpleNamespace,

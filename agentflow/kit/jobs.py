@@ -32,13 +32,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.db import (
-    Database,
-    fix_sqlite_clock,
-    postgres_url,
-    prepare_sqlite_file,
-    refuse_inside_transaction,
-)
+from agentflow.kit.db import Database, fix_sqlite_clock, postgres_url, prepare_sqlite_file
 from agentflow.kit.errors import Misconfigured
 from agentflow.kit.ids import new_id
 from agentflow.kit.job_attempts import count_attempt, forget_attempts, mark_dead
@@ -222,26 +216,9 @@ class Jobs:
             lambda sync: client.enqueue_in_transaction(sync, options, name, *ids, **trace)
         )
 
-    async def set_delay(self, job_id: str, delay_seconds: int) -> None:
-        """Let a job that still waits for its delay start so many seconds from now instead."""
-        refuse_inside_transaction("changing a job's delay")
-        await self._launched().set_workflow_delay_async(job_id, delay_seconds=delay_seconds)
-
-    async def cancel(self, job_id: str) -> None:
-        """Drop a job that has not started; a finished one stays as it is."""
-        refuse_inside_transaction("cancelling a job")
-        await self._launched().cancel_workflow_async(job_id)
-
     async def ping(self) -> None:
         """Raise when the engine's database does not answer."""
         await self._launched().check_connection_async()
-
-    async def count_unfinished(self) -> int:
-        """How many jobs wait or run."""
-        unfinished = await self._launched().list_workflows_async(
-            status=["ENQUEUED", "DELAYED", "PENDING"], load_input=False, load_output=False
-        )
-        return len(unfinished)
 
     async def delete_finished(self) -> None:
         """Delete jobs that finished more than `retention_days` ago, and their counts."""

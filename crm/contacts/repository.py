@@ -9,22 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm.contacts.models import Contact, ContactIdentity
 
 
-async def find_contact(session: AsyncSession, workspace_id: str, contact_id: str) -> Contact | None:
-    """A contact of this workspace."""
-    query = select(Contact).where(Contact.workspace_id == workspace_id, Contact.id == contact_id)
-    return (await session.execute(query)).scalar_one_or_none()
-
-
-async def list_contacts(
-    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
-) -> list[Contact]:
-    """Contacts, oldest first."""
-    query = select(Contact).where(Contact.workspace_id == workspace_id).order_by(Contact.id).limit(limit)
-    if after is not None:
-        query = query.where(Contact.id > after)
-    return list((await session.execute(query)).scalars())
-
-
 async def find_identity(
     session: AsyncSession, workspace_id: str, account_id: str, ref: str
 ) -> ContactIdentity | None:

@@ -49,21 +49,6 @@ async def open_contact(
     return known.contact_id
 
 
-async def get_contact(session: AsyncSession, workspace_id: str, contact_id: str) -> Contact:
-    """Raises ContactNotFound."""
-    contact = await repository.find_contact(session, workspace_id, contact_id)
-    if contact is None:
-        raise ContactNotFound("there is no such contact")
-    return contact
-
-
-async def list_contacts(
-    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
-) -> list[Contact]:
-    """Contacts, oldest first."""
-    return await repository.list_contacts(session, workspace_id, after=after, limit=limit)
-
-
 async def opt_out(session: AsyncSession, workspace_id: str, *, account_id: str, ref: str) -> None:
     """Remember that this contact wants no unasked messages over this account; the first time stays."""
     identity = await repository.find_identity(session, workspace_id, account_id, ref)

@@ -1,4 +1,4 @@
-"""LlamaIndex at the edge: its loaders can feed our chunking, and its pipelines can cut text as we do.
+"""LlamaIndex at the edge: its pipelines can cut text as we do.
 
 An adapter for those who extend AgentFlow; nothing of the product loads it. LlamaIndex's own splitter is not
 used: loading it costs 3 s and 100 MB in every reading process, and it finds a chunk's place by searching for
@@ -7,7 +7,7 @@ its text, which is wrong where a text repeats. Offsets here are exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from llama_index.core.node_parser import NodeParser
 from llama_index.core.schema import BaseNode, Document, NodeRelationship, TextNode
@@ -15,18 +15,6 @@ from llama_index.core.schema import BaseNode, Document, NodeRelationship, TextNo
 from knowledge.chunking import ChunkDraft, chunk
 from knowledge.pages import Page
 from knowledge.readers.text import headings
-
-PAGE_BREAK = "\n\f"
-
-
-def pages_of(documents: Iterable[Document]) -> Iterator[Page]:
-    """What a LlamaIndex loader gave, as pages to chunk; a numeric `page_label` becomes the page."""
-    place = 0
-    for document in documents:
-        text = document.text + PAGE_BREAK
-        label = str(document.metadata.get("page_label", ""))
-        yield Page(text=text, start=place, number=int(label) if label.isdecimal() else None)
-        place += len(text)
 
 
 class PassageParser(NodeParser):

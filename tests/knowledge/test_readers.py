@@ -17,7 +17,7 @@ from knowledge.limits import Caps
 from knowledge.pages import Page
 from knowledge.readers import csv, excel, pdf, text
 from knowledge.readers.decoding import decode
-from knowledge.readers.llamaindex import PassageParser, pages_of
+from knowledge.readers.llamaindex import PassageParser
 from tests.knowledge import files
 
 CAPS = Caps()
@@ -313,11 +313,3 @@ def test_that_llamaindex_pipelines_get_our_passages_with_exact_places() -> None:
         assert isinstance(node, TextNode)
         assert (node.text, node.start_char_idx, node.end_char_idx) == (draft.text, draft.start, draft.end)
     assert nodes[1].metadata == {"heading": "Guide"}
-
-
-def test_that_documents_of_a_llamaindex_loader_become_pages() -> None:
-    documents = [Document(text="One.", metadata={"page_label": "1"}), Document(text="Two.")]
-    assert [(page.text, page.start, page.number) for page in pages_of(documents)] == [
-        ("One.\n\f", 0, 1),
-        ("Two.\n\f", 6, None),
-    ]

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from agentflow.kit.clock import ManualClock
-from agentflow.kit.errors import AppError, Conflict, InvalidInput, NotFound
+from agentflow.kit.errors import Conflict, InvalidInput, NotFound
 from knowledge import service
 from knowledge.errors import FileTooLarge, TooManySources, UnsupportedType
 from knowledge.models import SourceState
@@ -168,7 +168,6 @@ async def test_that_another_workspace_finds_nothing(library: Library) -> None:
         lambda: service.get_knowledge_base(session, "wsp_two", library.id),
         lambda: service.list_sources(session, "wsp_two", library.id),
         lambda: service.get_source(session, "wsp_two", source.id),
-        lambda: service.live_file(session, "wsp_two", source.id),
         lambda: service.set_public(session, "wsp_two", source.id, True),
         lambda: service.delete_source(session, "wsp_two", source.id),
         lambda: service.restore_source(session, settings, "wsp_two", source.id),
@@ -192,14 +191,3 @@ async def test_that_knowledge_bases_are_listed_in_pages(library: Library) -> Non
         other = await service.list_knowledge_bases(session, "wsp_two")
     assert [base.name for base in (*first, *rest)] == ["Shop", "b", "c"]
     assert other == []
-
-
-async def test_that_the_file_behind_answers_is_the_live_one(library: Library) -> None:
-    source = await library.upload("returns.txt", RETURNS)
-    async with library.db.read() as session:
-        with pytest.raises(AppError):
-            await service.live_file(session, WORKSPACE, source.id)
-    await library.add("returns.txt", OPENING)
-    async with library.db.read() as session:
-        _, key = await service.live_file(session, WORKSPACE, source.id)
-    assert await library.files.get(key) == OPENING.encode()
