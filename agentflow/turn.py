@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -26,20 +27,22 @@ from crm.teams import texts
 
 DAY = 24 * 60 * 60
 TYPING_AFTER_SECONDS = 0.3
-GATHER_SECONDS = 0.002  # an offline answer is ready all at once: one transaction instead of five
+GATHER_SECONDS = (
+    0.01  # an offline answer is ready all at once, and is shown by the transaction that stores it
+)
 
 
 class Replier(Protocol):
     """Writes one answer; the agent runner is one."""
 
     async def reply(
-        self, request: TurnRequest, on_sentence: Callable[[int, CheckedSentence], Awaitable[None]]
+        self, request: TurnRequest, on_sentence: Callable[[CheckedSentence], Awaitable[None]]
     ) -> Outcome:
         """Hand each checked sentence to `on_sentence` as soon as it stands; return the whole."""
         ...
 
     async def over_the_cap(
-        self, request: TurnRequest, on_sentence: Callable[[int, CheckedSentence], Awaitable[None]]
+        self, request: TurnRequest, on_sentence: Callable[[CheckedSentence], Awaitable[None]]
     ) -> Outcome:
         """What is said when the site has used up its answers of today."""
         ...
@@ -100,14 +103,16 @@ class Telling:
     def __init__(self, desk: Desk, answering: Answering) -> None:
         self._desk = desk
         self._answering = answering
-        self._waiting: list[tuple[int, CheckedSentence]] = []
+        self._waiting: list[CheckedSentence] = []
+        self._gathered = asyncio.Event()
+        self._ended = False
         self._writing: asyncio.Task[None] | None = None
         self._typing = asyncio.create_task(self._show_typing())
 
-    async def say(self, n: int, sentence: CheckedSentence) -> None:
-        """Show the n-th sentence. Raises OwnerChanged as soon as that is known."""
+    async def say(self, sentence: CheckedSentence) -> None:
+        """Show the next sentence. Raises OwnerChanged as soon as that is known."""
         self._typing.cancel()
-        self._waiting.append((n, sentence))
+        self._waiting.append(sentence)
         if self._writing is not None and self._writing.done():
             self._writing.result()
             self._writing = None
@@ -115,7 +120,9 @@ class Telling:
             self._writing = asyncio.create_task(self._write())
 
     async def end(self) -> None:
-        """Wait until all is shown. Raises OwnerChanged."""
+        """Wait until what was begun is shown; storing the answer shows the rest. Raises OwnerChanged."""
+        self._ended = True
+        self._gathered.set()
         if self._writing is not None:
             await self._writing
 
@@ -126,13 +133,13 @@ class Telling:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _write(self) -> None:
-        await asyncio.sleep(GATHER_SECONDS)
-        while self._waiting:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gathered.wait(), GATHER_SECONDS)
+        while self._waiting and not self._ended:
             batch, self._waiting = self._waiting, []
-            with span("sentence", first=batch[0][0], sentences=len(batch)):
+            with span("sentence", sentences=len(batch)):
                 async with self._desk.db.transaction() as session:
-                    for n, sentence in batch:
-                        await inbox.add_sentence(session, self._answering, n, asdict(sentence))
+                    await inbox.add_sentences(session, self._answering, [asdict(one) for one in batch])
 
     async def _show_typing(self) -> None:
         await asyncio.sleep(TYPING_AFTER_SECONDS)

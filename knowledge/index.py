@@ -23,9 +23,9 @@ import portalocker
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
-from agentflow.kit.db import prepare_sqlite_file
 from agentflow.kit.errors import Unavailable
 from agentflow.kit.settings import Settings
+from agentflow.kit.sqlite import prepare_sqlite_file
 from knowledge.embedding import FloatMatrix, FloatVector
 
 logger = logging.getLogger(__name__)
@@ -282,7 +282,7 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except ApiException as silent:
-        raise Unavailable("the vector index does not answer", code="vector_index_unavailable") from silent
+        raise Unavailable("The vector index does not answer.", code="vector_index_unavailable") from silent
 
 
 def _server_point(scope: Scope, points: Points, row: int) -> models.PointStruct:

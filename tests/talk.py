@@ -88,9 +88,9 @@ class Talk:
         assert answering is not None
         return answering
 
-    async def sentence(self, answering: Answering, n: int, text: str = "We are open.") -> None:
+    async def sentence(self, answering: Answering, text: str = "We are open.") -> None:
         async with self.db.transaction() as session:
-            await inbox.add_sentence(session, answering, n, sentence(text))
+            await inbox.add_sentences(session, answering, [sentence(text)])
 
     async def finish(self, answering: Answering, outcome: AnswerOutcome | None = None) -> Finished:
         async with self.db.transaction() as session:

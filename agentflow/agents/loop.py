@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, AgentState, hook_config
+from langchain.agents.middleware import AgentMiddleware, AgentState
 from langchain.agents.middleware.types import ModelRequest, ModelResponse
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
@@ -27,7 +27,6 @@ from langchain_core.messages import (
 )
 from langchain_core.tools import BaseTool
 from langgraph.prebuilt.tool_node import ToolCallRequest
-from langgraph.runtime import Runtime
 from langgraph.types import Command
 from pydantic import ValidationError
 
@@ -119,21 +118,19 @@ class _Conductor(AgentMiddleware[AgentState[Any], Turn]):
         self._on_failure = on_failure
         self._bound: OrderedDict[str, ChatRunnable] = OrderedDict()
 
-    @hook_config(can_jump_to=["end"])
-    async def abefore_model(self, state: AgentState[Any], runtime: Runtime[Turn]) -> dict[str, Any] | None:
-        """End the loop when a human is wanted, enough was said, or the model was called often enough."""
-        turn = runtime.context
-        if turn.human or turn.speech.full or turn.calls >= self._settings.max_model_calls:
-            return {"jump_to": "end"}
-        return None
-
     async def awrap_model_call(
         self,
         request: ModelRequest[Turn],
         handler: Callable[[ModelRequest[Turn]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
-        """Ask the candidates in order until one has answered. Raises NoModelLeft."""
+        """Ask the candidates in order until one has answered. Raises NoModelLeft.
+
+        Nobody is asked when a human is wanted, enough was said, or the model was called often enough: an
+        answer that calls no tool ends the loop.
+        """
         turn = request.runtime.context
+        if turn.human or turn.speech.full or turn.calls >= self._settings.max_model_calls:
+            return ModelResponse(result=[AIMessage("")])
         turn.calls += 1
         messages: list[AnyMessage] = [SystemMessage(turn.prompt), *request.messages]
         while turn.candidates:
@@ -160,7 +157,7 @@ class _Conductor(AgentMiddleware[AgentState[Any], Turn]):
         except TimeoutError as late:
             if not limit.expired():
                 raise
-            raise ModelFailed(FailureReason.TIMEOUT, "no checked sentence in time") from late
+            raise ModelFailed(FailureReason.TIMEOUT, "No checked sentence came in time.") from late
         finally:
             turn.limit = None
         return AIMessage(whole.content, tool_calls=[] if turn.speech.full else whole.tool_calls)

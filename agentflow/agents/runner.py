@@ -12,12 +12,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from langchain_core.language_models import BaseChatModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.agents import service
 from agentflow.agents.citations import CitationChecker, classify
 from agentflow.agents.guardrails import Guardrails, OrdinaryQuestions
-from agentflow.agents.handoff import HandoffPolicy, TeamName
+from agentflow.agents.handoff import HandoffPolicy, Verdict
 from agentflow.agents.language import detect
 from agentflow.agents.loop import AgentLoop, NoModelLeft, Turn
 from agentflow.agents.prompt import SENTENCE_LIMITS, system_prompt
@@ -123,7 +122,7 @@ class Runner:
         self._alerts: set[asyncio.Task[None]] = set()
 
     async def reply(self, request: TurnRequest, on_sentence: OnSentence) -> Outcome:
-        """Answer a question; each checked sentence goes to `on_sentence` at once, numbered from 1.
+        """Answer a question; each checked sentence goes to `on_sentence` at once.
 
         Raises only what `on_sentence` raises; that ends the answer.
         """
@@ -140,10 +139,9 @@ class Runner:
         draft = self._draft(request, on_sentence)
         draft.loaded = await self._load(request)
         draft.language = self._language(draft.loaded.agent, request)
-        async with self._db.read() as session:
-            team = await _team(session, request.workspace_id, None)
+        handoff = await self._handoff(draft, Verdict(None, "daily_cap"))
         await draft.speech.say(CheckedSentence(draft.words("daily_cap"), kind="stock"))
-        return self._outcome(draft, _Ending("handoff", HandoffRequest(team.id, team.name, "daily_cap")))
+        return self._outcome(draft, _Ending("handoff", handoff))
 
     async def close(self) -> None:
         """Wait for alerts that are on their way and close the models' connections."""
@@ -191,8 +189,8 @@ class Runner:
             draft.trace["guardrail_score"] = round(match.score, 3)
             await draft.speech.say(CheckedSentence(match.guardrail.reply, kind="stock"))
             return _Ending("refuse", guardrail=match.guardrail.name)
-        if handoff := loaded.policy.for_failed_turns(request.failed_turns):
-            return await self._hand_off(draft, handoff)
+        if verdict := loaded.policy.for_failed_turns(request.failed_turns):
+            return await self._hand_off(draft, verdict)
         draft.speech.limit = SENTENCE_LIMITS[loaded.agent.answer_length]
         draft.turn = turn = self._turn(draft, loaded)
         await plan.loop.run(turn)
@@ -212,8 +210,8 @@ class Runner:
 
     async def _conclude(self, draft: _Draft, loaded: _Loaded, turn: Turn) -> _Ending:
         speech = draft.speech
-        if turn.human and (handoff := loaded.policy.for_customer()):
-            return await self._hand_off(draft, handoff)
+        if turn.human and (verdict := loaded.policy.for_customer()):
+            return await self._hand_off(draft, verdict)
         if speech.facts:
             for sentence in self._tone(draft, loaded.agent, "closer") if self._quotes(turn) else ():
                 await speech.say(sentence)
@@ -227,11 +225,11 @@ class Runner:
 
     async def _no_answer(self, draft: _Draft, loaded: _Loaded) -> _Ending:
         """Nothing was left to say: this turn has failed, and counts for the rule on failed turns."""
-        handoff = loaded.policy.for_no_answer() or loaded.policy.for_failed_turns(
+        verdict = loaded.policy.for_no_answer() or loaded.policy.for_failed_turns(
             draft.request.failed_turns + 1
         )
-        if handoff is not None:
-            return await self._hand_off(draft, handoff)
+        if verdict is not None:
+            return await self._hand_off(draft, verdict)
         await draft.speech.say(CheckedSentence(draft.words("no_answer"), kind="stock"))
         return _Ending("refuse")
 
@@ -239,15 +237,26 @@ class Runner:
         """No model answered, or something broke: what was said stands, else people or an apology."""
         if draft.speech.facts:
             return _Ending("reply")
-        if draft.loaded and (handoff := draft.loaded.policy.for_model_trouble()):
-            return await self._hand_off(draft, handoff)
+        if draft.loaded and (verdict := draft.loaded.policy.for_model_trouble()):
+            return await self._hand_off(draft, verdict)
         await draft.speech.say(CheckedSentence(draft.words("model_trouble"), kind="stock"))
         return _Ending("refuse")
 
-    async def _hand_off(self, draft: _Draft, handoff: HandoffRequest) -> _Ending:
+    async def _hand_off(self, draft: _Draft, verdict: Verdict) -> _Ending:
+        handoff = await self._handoff(draft, verdict)
         said = draft.words("handoff_done", team=handoff.team)
         await draft.speech.say(CheckedSentence(said, kind="stock"))
         return _Ending("handoff", handoff)
+
+    async def _handoff(self, draft: _Draft, verdict: Verdict) -> HandoffRequest:
+        """To the team of the rule; to the default one where that team was deleted since."""
+        workspace_id = draft.request.workspace_id
+        async with self._db.read() as session:
+            try:
+                team = await teams.get_team(session, workspace_id, verdict.team_id)
+            except NotFound:
+                team = await teams.get_team(session, workspace_id, None)
+        return HandoffRequest(team.id, team.name, verdict.reason)
 
     def _quotes(self, turn: Turn) -> bool:
         """Whether the offline model speaks, which quotes and does not write."""
@@ -305,13 +314,11 @@ class Runner:
         async with self._db.read() as session:
             agent = service.read_agent(await service.get_agent(session, workspace_id, request.agent_id))
             workspace = await teams.get_workspace(session, workspace_id)
-            named = {rule.team for rule in agent.handoff_rules}
-            found = {team: await _team(session, workspace_id, team) for team in named}
             connections = await llm.usable_connections(session, workspace_id)
         candidates = [await self._models.candidate(connection) for connection in connections]
         return _Loaded(
             agent=agent,
-            policy=HandoffPolicy(agent.handoff_rules, found),
+            policy=HandoffPolicy(agent.handoff_rules),
             overrides=json.loads(workspace.text_overrides),
             candidates=(*candidates, self._offline),
         )
@@ -328,7 +335,7 @@ class Runner:
 
     def _loop(self, agent: AgentRead) -> AgentLoop:
         tools: list[Tool] = [search_knowledge(self._searcher, agent.knowledge_base_id)]
-        if HandoffPolicy(agent.handoff_rules, {}).offers_human:
+        if HandoffPolicy(agent.handoff_rules).offers_human:
             tools.append(HAND_OFF)
         return AgentLoop(tools, self._offline.model, self._settings, self._note_failure)
 
@@ -394,15 +401,6 @@ class Runner:
             trace=trace,
             timings_ms={**timings, "total": self._elapsed(draft)},
         )
-
-
-async def _team(session: AsyncSession, workspace_id: str, team_id: str | None) -> TeamName:
-    """The team of a rule; the default one where it was deleted since."""
-    try:
-        team = await teams.get_team(session, workspace_id, team_id)
-    except NotFound:
-        team = await teams.get_team(session, workspace_id, None)
-    return TeamName(team.id, team.name)
 
 
 def _is_foreign(turn: Turn, language: str) -> bool:

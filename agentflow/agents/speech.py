@@ -12,7 +12,7 @@ from agentflow.agents.replies import CheckedSentence, Citation
 from agentflow.agents.sentences import SentenceSplitter, plain
 from agentflow.kit.telemetry import SENTENCES
 
-OnSentence = Callable[[int, CheckedSentence], Awaitable[None]]
+OnSentence = Callable[[CheckedSentence], Awaitable[None]]
 Check = Callable[[str], Awaitable[CheckedSentence | None]]
 
 
@@ -92,7 +92,7 @@ class Speech:
             self.on_first()
         self.said.append(sentence)
         try:
-            await self.on_sentence(len(self.said), sentence)
+            await self.on_sentence(sentence)
         except Exception as cause:
             raise Interrupted(cause) from cause
 

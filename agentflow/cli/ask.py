@@ -24,6 +24,7 @@ from agentflow.kit.settings import Settings
 from crm.teams import service as teams
 from crm.teams.schemas import TeamCreate
 from knowledge import service as knowledge
+from knowledge.errors import SourceRefused
 from knowledge.models import SourceState
 from knowledge.passages import Passage
 from knowledge.reading import extract
@@ -94,19 +95,19 @@ def extract_text(source: Path) -> str:
 def read_questions(order: Order) -> list[Asked]:
     """The questions, from the argument or the file. Raises Usage."""
     if (order.question is None) == (order.questions is None):
-        raise Usage("give either a question or --questions FILE.jsonl")
+        raise Usage("Give either a question or --questions FILE.jsonl.")
     if order.question is not None:
         if not order.question.strip():
-            raise Usage("the question is empty")
+            raise Usage("The question is empty.")
         return [Asked("1", order.question)]
     assert order.questions is not None
     try:
         lines = order.questions.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as wrong:
-        raise Usage(f"the questions file {order.questions} cannot be read: {wrong}") from wrong
+        raise Usage(f"The questions file {order.questions} cannot be read: {wrong}.") from wrong
     asked = [_question(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not asked:
-        raise Usage(f"the questions file {order.questions} holds no question")
+        raise Usage(f"The questions file {order.questions} holds no question.")
     return asked
 
 
@@ -115,9 +116,9 @@ def _question(number: int, line: str) -> Asked:
         row = json.loads(line)
         asked = Asked(str(row["id"]), row["question"])
     except (ValueError, TypeError, KeyError) as wrong:
-        raise Usage(f'line {number} of the questions is not {{"id": …, "question": …}}') from wrong
+        raise Usage(f'Line {number} of the questions is not {{"id": …, "question": …}}.') from wrong
     if not isinstance(asked.question, str) or not asked.question.strip():
-        raise Usage(f"line {number} of the questions has no question")
+        raise Usage(f"Line {number} of the questions has no question.")
     return asked
 
 
@@ -128,7 +129,7 @@ def read_agent(path: Path | None) -> AgentCreate:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as wrong:
-        raise Usage(f"the agent file {path} cannot be read: {' '.join(str(wrong).split())}") from wrong
+        raise Usage(f"The agent file {path} cannot be read: {' '.join(str(wrong).split())}.") from wrong
     return agents.parse_agent(values)
 
 
@@ -144,13 +145,13 @@ def source_files(sources: Sequence[Path]) -> list[Path]:
     names = [file.name for file in files]
     for file in files:
         if names.count(file.name) > 1:
-            raise UnreadableSource(f"two sources are named {file.name}; rename one of them")
+            raise UnreadableSource(f"Two sources are named {file.name}; rename one of them.")
     return files
 
 
 def _check_file(source: Path) -> None:
     if not source.is_file():
-        raise UnreadableSource(f"{source} is not a file")
+        raise UnreadableSource(f"{source} is not a file.")
 
 
 async def _set_up(app: bootstrap.Application, data: AgentCreate, files: Sequence[Path]) -> TurnRequest:
@@ -181,15 +182,18 @@ async def _add(
     try:
         content = await asyncio.to_thread(file.read_bytes)
     except OSError as wrong:
-        raise UnreadableSource(f"{file} cannot be read: {wrong.strerror}") from wrong
-    return await knowledge.upload(
-        app.db, app.files, workspace_id, knowledge_base_id, name=file.name, content=content
-    )
+        raise UnreadableSource(f"{file} cannot be read: {wrong.strerror}.") from wrong
+    try:
+        return await knowledge.upload(
+            app.db, app.files, workspace_id, knowledge_base_id, name=file.name, content=content
+        )
+    except SourceRefused as refused:
+        raise UnreadableSource(f"{file.name}: {refused.detail}") from refused
 
 
 def _check_ready(source: SourceRead) -> None:
     if source.state is not SourceState.READY:
-        reason = source.reason.detail if source.reason else "it could not be read"
+        reason = source.reason.detail if source.reason else "It could not be read."
         raise UnreadableSource(f"{source.name}: {reason}")
 
 
@@ -203,7 +207,7 @@ def _new_conversation(request: TurnRequest, question: str) -> TurnRequest:
     )
 
 
-async def _say_nothing(_n: int, _sentence: CheckedSentence) -> None:
+async def _say_nothing(_sentence: CheckedSentence) -> None:
     """The whole answer is printed at its end."""
 
 

@@ -6,9 +6,6 @@ A transaction holds no model call, HTTP call or send: those call `refuse_inside_
 from __future__ import annotations
 
 import os
-import sqlite3
-import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -17,17 +14,13 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import (
-    Connection,
     DateTime,
     Dialect,
-    Engine,
     MetaData,
     Text,
     TypeDecorator,
-    event,
     text,
 )
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -37,6 +30,7 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import DeclarativeBase
 
+from agentflow.kit import sqlite
 from agentflow.kit.clock import Clock, SystemClock
 from agentflow.kit.errors import Misconfigured, Unavailable
 from agentflow.kit.settings import Settings
@@ -225,10 +219,7 @@ def now(session: AsyncSession) -> datetime:
 def _make_engine(settings: Settings, cipher: MultiFernet) -> AsyncEngine:
     url = settings.sql_url
     if url.startswith("sqlite:///"):
-        prepare_sqlite_file(Path(url.removeprefix("sqlite:///")))
-        engine = create_async_engine(url.replace("sqlite://", "sqlite+aiosqlite://", 1))
-        event.listen(engine.sync_engine, "connect", _sqlite_connect)
-        event.listen(engine.sync_engine, "begin", _sqlite_begin)
+        engine = sqlite.make_engine(Path(url.removeprefix("sqlite:///")))
     else:
         engine = create_async_engine(postgres_url(url), pool_size=10, max_overflow=20, pool_pre_ping=True)
     engine.dialect.agentflow_cipher = cipher  # type: ignore[attr-defined]
@@ -247,62 +238,3 @@ def postgres_url(url: str) -> str:
             code="bad_database_url",
         )
     return f"postgresql+psycopg://{rest}"
-
-
-def prepare_sqlite_file(path: Path) -> None:
-    """Put the file in WAL mode, which lasts, so that readers never wait for the writer."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # knowledge in it is not encrypted
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()
-
-
-def _sqlite_connect(connection: DBAPIConnection, _record: object) -> None:
-    # The driver must not begin transactions by itself; the begin event below does.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-    # Jobs are added on these connections, by statements of the durable engine.
-    if needs := _missing_clock():
-        connection.create_function(*needs)
-
-
-def _sqlite_begin(connection: Connection) -> None:
-    # A writer takes the lock at once: upgrading a read transaction later would fail with "locked".
-    begin = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-    connection.exec_driver_sql(f"BEGIN {begin}")
-
-
-def fix_sqlite_clock() -> None:
-    """Give every SQLite connection of this process a sub-second clock; the durable engine needs it.
-
-    On Python 3.11 the engine asks strftime('%s'), which has whole seconds, so jobs made in the same second
-    lose their order. From 3.12 on it asks unixepoch('subsec'), which SQLite knows only from 3.42 on.
-    """
-    if not event.contains(Engine, "connect", _add_sqlite_clock):
-        event.listen(Engine, "connect", _add_sqlite_clock)
-
-
-def _add_sqlite_clock(connection: object, _record: object) -> None:
-    if isinstance(connection, sqlite3.Connection):
-        if needs := _missing_clock():
-            connection.create_function(*needs)
-        connection.execute("PRAGMA synchronous=FULL")
-
-
-def _missing_clock() -> tuple[str, int, Callable[..., float | None]] | None:
-    if sys.version_info < (3, 12):
-        return "strftime", 2, _strftime_seconds
-    if sqlite3.sqlite_version_info < (3, 42):
-        return "unixepoch", 1, _unix_seconds
-    return None
-
-
-def _strftime_seconds(form: str, _when: str) -> float | None:
-    return time.time() if form == "%s" else None
-
-
-def _unix_seconds(_how: str) -> float:
-    return time.time()

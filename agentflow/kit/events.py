@@ -173,12 +173,14 @@ async def last_cursors(session: AsyncSession, workspace_ids: Collection[str]) ->
     return {row.workspace_id: row.last for row in await session.execute(query)}
 
 
-async def prune_events(session: AsyncSession, workspace_id: str, *, stream: str, kind: str) -> None:
-    """Delete the events of one kind in a stream (sentences of an answer that is now final)."""
+async def prune_events(
+    session: AsyncSession, workspace_id: str, *, stream: str, kinds: Collection[str]
+) -> None:
+    """Delete the events of some kinds in a stream (sentences of an answer that is now final)."""
     await session.execute(
         delete(EventRow).where(
             EventRow.workspace_id == workspace_id,
             EventRow.stream == stream,
-            EventRow.kind == kind,
+            EventRow.kind.in_(kinds),
         )
     )

@@ -32,12 +32,13 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.db import Database, fix_sqlite_clock, postgres_url, prepare_sqlite_file
+from agentflow.kit.db import Database, postgres_url
 from agentflow.kit.errors import Misconfigured
 from agentflow.kit.ids import new_id
 from agentflow.kit.job_attempts import count_attempt, forget_attempts, mark_dead
 from agentflow.kit.leases import AdvisoryLease, FileLease
 from agentflow.kit.settings import Settings
+from agentflow.kit.sqlite import fix_sqlite_clock, prepare_sqlite_file
 from agentflow.kit.telemetry import JOBS
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ beginning and no takeover is under way; else they raise OwnerChanged and nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -55,9 +55,8 @@ async def begin_answer(
     if conversation.answer_id is None:
         conversation.answer_id = new_id("msg")
     else:
-        await events.prune_passing(session, conversation)
+        await events.prune_passing(session, conversation.workspace_id, conversation.id)
     conversation.attempt += 1
-    workspace = await teams.get_workspace(session, conversation.workspace_id)
     question, history = await _read_talk(session, conversation, seq, history_messages)
     return Answering(
         workspace_id=conversation.workspace_id,
@@ -74,8 +73,13 @@ async def begin_answer(
         question=question,
         history=history,
         failed_turns=conversation.failed_turns,
-        locale=conversation.locale or workspace.locale,
+        locale=conversation.locale or await _workspace_locale(session, conversation),
     )
+
+
+async def _workspace_locale(session: AsyncSession, conversation: Conversation) -> str:
+    workspace = await teams.get_workspace(session, conversation.workspace_id)
+    return workspace.locale
 
 
 async def _read_talk(
@@ -95,19 +99,26 @@ async def _read_talk(
     return "\n".join(message.text for message in question), tuple(history[-history_messages:])
 
 
-async def add_sentence(
+async def add_sentences(
     session: AsyncSession,
     answering: Answering,
-    n: int,
-    sentence: Mapping[str, Any],
+    sentences: Sequence[Mapping[str, Any]],
     *,
     language: str | None = None,
 ) -> None:
-    """Show the visitor the n-th checked sentence (a CheckedSentence as a dict). Raises OwnerChanged."""
+    """Show the visitor the next checked sentences (each a CheckedSentence as a dict). Raises OwnerChanged."""
     await _lock_valid(session, answering)
-    answering.said.append(SentenceRead.model_validate(sentence))
+    _show(session, answering, [SentenceRead.model_validate(one) for one in sentences], language)
+
+
+def _show(
+    session: AsyncSession, answering: Answering, sentences: Sequence[SentenceRead], language: str | None
+) -> None:
+    before = len(answering.said)
+    answering.said.extend(sentences)
     shown = events.for_visitor(answering.said, language or answering.locale)
-    events.publish_sentence(session, answering, n, shown[-1])
+    for n, sentence in enumerate(shown[before:], start=before + 1):
+        events.publish_sentence(session, answering, n, sentence)
 
 
 async def _lock_valid(session: AsyncSession, answering: Answering) -> Conversation:
@@ -124,7 +135,10 @@ async def _lock_valid(session: AsyncSession, answering: Answering) -> Conversati
 
 
 async def finish_answer(session: AsyncSession, answering: Answering, outcome: AnswerOutcome) -> Finished:
-    """Store the answer and its outbox row, and hand over if that is what was decided. Raises OwnerChanged."""
+    """Store the answer and its outbox row, and hand over if that is what was decided.
+
+    Sentences that were not shown yet are shown with it. Raises OwnerChanged.
+    """
     conversation = await _lock_valid(session, answering)
     message = append(
         session,
@@ -135,6 +149,7 @@ async def finish_answer(session: AsyncSession, answering: Answering, outcome: An
         message_id=answering.message_id,
     )
     sentences = [SentenceRead.model_validate(sentence) for sentence in outcome.sentences]
+    _show(session, answering, sentences[len(answering.said) :], outcome.language)
     message.agent_id = answering.agent_id
     message.sentences = json.dumps([one.model_dump() for one in sentences], ensure_ascii=False)
     message.trace = json.dumps(dict(outcome.trace), ensure_ascii=False, default=str)
@@ -145,7 +160,6 @@ async def finish_answer(session: AsyncSession, answering: Answering, outcome: An
     conversation.failed_turns = conversation.failed_turns + 1 if outcome.failed else 0
     if outcome.action == "handoff":
         await _hand_over(session, conversation, outcome)
-    await events.prune_passing(session, conversation)
     body = TextBody(outcome.text, events.for_visitor(sentences, outcome.language))
     outbound = outbound_of(conversation, message, body)
     outbox.add(session, outbound, channel=conversation.channel, owner_epoch=conversation.owner_epoch)

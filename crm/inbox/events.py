@@ -68,10 +68,10 @@ def publish_typing(session: AsyncSession, conversation: Conversation, *, on: boo
     _publish(session, conversation.workspace_id, conversation.id, "typing", payload)
 
 
-async def prune_passing(session: AsyncSession, conversation: Conversation) -> None:
+async def prune_passing(session: AsyncSession, workspace_id: str, conversation_id: str) -> None:
     """Forget the sentences of an answer that is final or will never be, and old signs of typing."""
-    for kind in ("sentence", "typing"):
-        await prune_events(session, conversation.workspace_id, stream=conversation.id, kind=kind)
+    passing = ("sentence", "typing")
+    await prune_events(session, workspace_id, stream=conversation_id, kinds=passing)
 
 
 def _publish(

@@ -92,7 +92,7 @@ async def _complete(session: AsyncSession, conversation: Conversation) -> None:
         events.publish_status(session, conversation, conversation.answer_id, MessageStatus.FAILED)
     name = conversation.closing_name or ""
     change_owner(conversation, OwnerKind.STAFF, staff_id=conversation.closing_for)
-    await events.prune_passing(session, conversation)
+    await events.prune_passing(session, conversation.workspace_id, conversation.id)
     await _tell(session, conversation, "staff_took_over", name=name)
 
 
@@ -208,7 +208,12 @@ async def may_send(session: AsyncSession, row: OutboxRow) -> bool:
 
 
 async def note_end(session: AsyncSession, row: OutboxRow) -> None:
-    """Carry the end of a row over to its message; `unknown` says nothing about it."""
+    """Carry the end of a row over to its message; `unknown` says nothing about it.
+
+    What was shown while the agent wrote is forgotten now that the whole message was published.
+    """
+    if row.actor == "bot":
+        await events.prune_passing(session, row.workspace_id, row.conversation_id)
     reported = {
         "sent": MessageStatus.SENT,
         "failed": MessageStatus.FAILED,

@@ -12,7 +12,7 @@ from channels import outbox
 from channels import service as channels
 from channels.messages import TextBody
 from crm.inbox import repository
-from crm.inbox.answering import add_sentence, begin_answer, finish_answer, outbound_of
+from crm.inbox.answering import add_sentences, begin_answer, finish_answer, outbound_of
 from crm.inbox.errors import ConversationNotFound, NotYourConversation
 from crm.inbox.models import Conversation, Message, Route
 from crm.inbox.ownership import append, hand_back, lock, may_send, note_end, take_over
@@ -20,7 +20,7 @@ from crm.inbox.record import mark_up_to, open_conversation, receive, record
 from crm.inbox.schemas import MessageRead, MessageStatus, OwnerKind, StaffLike
 
 __all__ = [
-    "add_sentence",
+    "add_sentences",
     "begin_answer",
     "cursor_of_conversation",
     "finish_answer",
@@ -45,7 +45,7 @@ async def get_conversation(session: AsyncSession, workspace_id: str, conversatio
     """Raises ConversationNotFound."""
     conversation = await repository.find_conversation(session, workspace_id, conversation_id)
     if conversation is None:
-        raise ConversationNotFound("there is no such conversation")
+        raise ConversationNotFound("There is no such conversation.")
     return conversation
 
 
@@ -75,9 +75,9 @@ def _position(after: str | None) -> tuple[datetime, str] | None:
     try:
         position = datetime.fromisoformat(at)
     except ValueError as wrong:
-        raise BadCursor("the cursor is not one of this list") from wrong
+        raise BadCursor("The cursor is not one of this list.") from wrong
     if position.tzinfo is None:
-        raise BadCursor("the cursor is not one of this list")
+        raise BadCursor("The cursor is not one of this list.")
     return position, conversation_id
 
 
@@ -87,7 +87,7 @@ async def list_messages(
     """Messages in order, after the `seq` of the last one seen. Raises ConversationNotFound, BadCursor."""
     await get_conversation(session, workspace_id, conversation_id)
     if after is not None and not (after.isascii() and after.isdigit() and len(after) < 10):
-        raise BadCursor("the cursor is not one of this list")
+        raise BadCursor("The cursor is not one of this list.")
     return await repository.list_messages(
         session, workspace_id, conversation_id, after=int(after or 0), limit=limit
     )
@@ -114,7 +114,7 @@ async def reply_as_staff(session: AsyncSession, who: StaffLike, conversation_id:
     """Answer in a conversation one owns; a job sends it. Raises ConversationNotFound, NotYourConversation."""
     conversation = await lock(session, who.workspace_id, conversation_id)
     if conversation.owner_kind != OwnerKind.STAFF or conversation.staff_id != who.id:
-        raise NotYourConversation("take the conversation over before you answer in it")
+        raise NotYourConversation("Take the conversation over before you answer in it.")
     message = append(session, conversation, author="staff", text=text, status=MessageStatus.QUEUED)
     message.staff_id = who.id
     if conversation.answered_seq < conversation.last_inbound_seq:

@@ -74,7 +74,7 @@ class Answer:
     """What came back and what was heard on the way."""
 
     outcome: Outcome
-    heard: list[tuple[int, CheckedSentence]]
+    heard: list[CheckedSentence]
     seconds_to_first: float | None
 
     @property
@@ -119,18 +119,17 @@ class Shop:
             failed_turns=failed_turns,
             locale=locale,
         )
-        heard: list[tuple[int, CheckedSentence]] = []
+        heard: list[CheckedSentence] = []
         clock = asyncio.get_running_loop()
         begun = clock.time()
         first: list[float] = []
 
-        async def on_sentence(number: int, sentence: CheckedSentence) -> None:
+        async def on_sentence(sentence: CheckedSentence) -> None:
             first.append(clock.time() - begun)
-            heard.append((number, sentence))
+            heard.append(sentence)
 
         outcome = await self.runner.reply(request, on_sentence)
-        assert [sentence for _, sentence in heard] == list(outcome.sentences)
-        assert [number for number, _ in heard] == list(range(1, len(heard) + 1))
+        assert heard == list(outcome.sentences)
         return Answer(outcome, heard, first[0] if first else None)
 
     async def connect(self, server: ModelServer, *, name: str = "stub", position: int = 0) -> ModelConnection:

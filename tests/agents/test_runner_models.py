@@ -321,7 +321,7 @@ async def test_that_a_refused_key_opens_the_circuit_and_tells_the_admins(
     async with shop.db.read() as session:
         shown = llm.read_connection(await llm.get_connection(session, shop.workspace_id, connection.id))
     assert shown.circuit_open_until is not None
-    assert shown.alert == "the endpoint refused the key (HTTP 401)"
+    assert shown.alert == "The endpoint refused the key (HTTP 401)."
     await shop.runner.close()
     (mail,) = [
         email.message_from_bytes(path.read_bytes(), policy=policy.default)
@@ -358,7 +358,7 @@ async def test_that_a_takeover_while_the_model_speaks_ends_the_answer(
     await shop.connect(server)
     server.then(search_then(f"{TRUE} {LABEL}"))
 
-    async def taken_over(_number: int, _sentence: CheckedSentence) -> None:
+    async def taken_over(_sentence: CheckedSentence) -> None:
         raise PermissionError("a person took over")
 
     request = TurnRequest(shop.workspace_id, await shop.agent(), "cnv_1", "con_1", QUESTION)

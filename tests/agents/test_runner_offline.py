@@ -193,7 +193,7 @@ async def test_that_the_daily_cap_brings_people_in(shop: Shop) -> None:
     )
     said: list[str] = []
 
-    async def hear(_number: int, sentence: CheckedSentence) -> None:
+    async def hear(sentence: CheckedSentence) -> None:
         said.append(sentence.text)
 
     outcome = await shop.runner.over_the_cap(request, hear)
@@ -216,7 +216,7 @@ async def test_that_many_conversations_are_answered_at_once(shop: Shop) -> None:
 
 
 async def test_that_no_answer_may_be_written_inside_a_transaction(shop: Shop) -> None:
-    async def on_sentence(_number: int, _sentence: CheckedSentence) -> None:
+    async def on_sentence(_sentence: CheckedSentence) -> None:
         raise AssertionError
 
     request = TurnRequest(shop.workspace_id, await shop.agent(), "cnv_1", "con_1", QUESTION)

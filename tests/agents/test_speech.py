@@ -29,8 +29,7 @@ class Listener:
         self.speech = Speech(self.on_sentence, check=check, on_first=self.on_first, limit=limit)
         self.speech.begin()
 
-    async def on_sentence(self, number: int, sentence: CheckedSentence) -> None:
-        assert number == len(self.heard) + 1
+    async def on_sentence(self, sentence: CheckedSentence) -> None:
         self.heard.append(sentence.text)
 
     def on_first(self) -> None:
@@ -110,7 +109,7 @@ async def test_that_the_opener_comes_only_before_something() -> None:
 
 
 async def test_that_a_refusal_to_listen_ends_the_speech() -> None:
-    async def taken_over(_number: int, _sentence: CheckedSentence) -> None:
+    async def taken_over(_sentence: CheckedSentence) -> None:
         raise PermissionError("a person took over")
 
     speech = Speech(taken_over, check=check, limit=4)

@@ -152,7 +152,7 @@ async def test_that_deleted_events_do_not_hold_a_reader_up(db: Database, tail: E
             publish(session, "wsp_1", stream="cnv_1", kind="sentence", payload={"n": 1})
         await collect(news, 1)
         async with db.transaction() as session:
-            await prune_events(session, "wsp_1", stream="cnv_1", kind="sentence")
+            await prune_events(session, "wsp_1", stream="cnv_1", kinds=["sentence"])
         await say(db, "cnv_1", 2)
         assert [event.payload["n"] for event in await collect(news, 1)] == [2]
     async with db.read() as session:

@@ -20,14 +20,14 @@ from tests.talk import AGENT, Talk, handoff, reply, sentence
 async def test_that_an_answer_is_streamed_stored_sent_and_told_once(talk: Talk) -> None:
     recorded = await talk.say("When are you open?")
     answering = await talk.must_begin(recorded)
-    await talk.sentence(answering, 0, "We open at nine.")
-    await talk.sentence(answering, 1, "We close at six.")
+    await talk.sentence(answering, "We open at nine.")
+    await talk.sentence(answering, "We close at six.")
     streamed = await talk.events(recorded.conversation_id, "sentence")
     finished = await talk.finish(answering, reply("We open at nine. We close at six."))
     await talk.sender.send(finished.outbox_id)
     await talk.sender.send(finished.outbox_id)
 
-    assert [event.payload["n"] for event in streamed] == [0, 1]
+    assert [event.payload["n"] for event in streamed] == [1, 2]
     assert {event.payload["message_id"] for event in streamed} == {finished.message_id}
     assert await talk.events(recorded.conversation_id, "sentence") == []
     [question, told] = await talk.events(recorded.conversation_id, "message")
@@ -68,16 +68,16 @@ async def test_that_a_long_silence_of_ours_still_ends_in_the_newest_question(tal
 async def test_that_a_second_attempt_keeps_the_message_and_replaces_the_first(talk: Talk) -> None:
     recorded = await talk.say()
     dead = await talk.must_begin(recorded)
-    await talk.sentence(dead, 0)
+    await talk.sentence(dead)
     again = await talk.must_begin(recorded)
-    await talk.sentence(again, 0)
+    await talk.sentence(again)
 
     assert (again.message_id, again.attempt) == (dead.message_id, 2)
     assert [
         event.payload["attempt"] for event in await talk.events(recorded.conversation_id, "sentence")
     ] == [2]
     with pytest.raises(AnswerSuperseded):
-        await talk.sentence(dead, 1)
+        await talk.sentence(dead)
     with pytest.raises(AnswerSuperseded):
         await talk.finish(dead)
     await talk.finish(again)
@@ -105,8 +105,7 @@ async def test_that_citations_are_numbered_through_the_answer_and_say_where(talk
     ]
     said[1]["citations"][0] |= {"page": None, "sheet": "Hours", "row": 7}
     async with talk.db.transaction() as session:
-        for n, one in enumerate(said):
-            await inbox.add_sentence(session, answering, n, one, language="nl")
+        await inbox.add_sentences(session, answering, said, language="nl")
     cited = [
         event.payload["citations"][0] for event in await talk.events(recorded.conversation_id, "sentence")
     ]
@@ -170,7 +169,7 @@ async def test_that_an_answer_for_an_older_epoch_is_refused(talk: Talk) -> None:
     stale = replace(answering, owner_epoch=answering.owner_epoch - 1)
 
     with pytest.raises(OwnerChanged):
-        await talk.sentence(stale, 0)
+        await talk.sentence(stale)
     with pytest.raises(OwnerChanged):
         await talk.finish(stale)
 

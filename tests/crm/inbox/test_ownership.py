@@ -40,13 +40,13 @@ async def hand_back(talk: Talk, conversation_id: str) -> Conversation:
 async def test_that_a_takeover_ends_the_answer_being_written(talk: Talk) -> None:
     recorded = await talk.say()
     answering = await talk.must_begin(recorded)
-    await talk.sentence(answering, 0)
+    await talk.sentence(answering)
     conversation = await take_over(talk, recorded.conversation_id)
 
     assert (conversation.owner_kind, conversation.staff_id) == ("staff", talk.staff.id)
     assert conversation.owner_epoch == answering.owner_epoch + 1
     with pytest.raises(OwnerChanged):
-        await talk.sentence(answering, 1)
+        await talk.sentence(answering)
     with pytest.raises(OwnerChanged):
         await talk.finish(answering)
     assert await talk.begin(recorded) is None

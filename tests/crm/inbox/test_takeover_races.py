@@ -55,8 +55,8 @@ class Race:
         taking = asyncio.create_task(self.take_over())
         self.reach("begun")
         try:
-            for n in range(2):
-                await self.talk.sentence(answering, n)
+            for _ in range(2):
+                await self.talk.sentence(answering)
                 self.reach("first sentence")
                 await asyncio.sleep(self.jitter)
             self.reach("last sentence")
