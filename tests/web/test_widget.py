@@ -114,6 +114,18 @@ async def test_that_nothing_is_fetched_before_the_first_click(live_app: LiveApp,
     assert any("/config" in url for url in asked)
 
 
+async def test_that_a_chat_without_its_server_still_has_a_name_and_says_so(
+    live_app: LiveApp, visit: Visit
+) -> None:
+    context = await visit()
+    await context.route("**/config*", lambda route: route.abort())
+    chat = await open_demo(context, live_app)
+    await chat.open()
+    await expect(chat.find(".status")).to_have_text("The chat is not available right now.")
+    await expect(chat.page.get_by_role("dialog", name="Conversation")).to_be_visible()
+    await expect(chat.box).to_have_attribute("placeholder", "Type your question…")
+
+
 async def test_that_an_answer_comes_by_checked_sentences_with_its_sources(
     live_app: LiveApp, visit: Visit
 ) -> None:

@@ -70,7 +70,7 @@ export class Chat {
       },
       () => {
         this.dressing = null; // asked again at the next opening
-        this.panel.say(text("unavailable"));
+        this.panel.undressed();
       },
     );
     return this.dressing;

@@ -1,8 +1,9 @@
 // The launcher and the dialog around the conversation. It knows no server.
 import { h, icon } from "../../shared/dom";
-import style from "./widget.css";
+import answerStyle from "./answer.css";
 import { direction, text } from "./texts";
 import type { Config } from "./types";
+import style from "./widget.css";
 
 const CHAT = "M21 11.5a8.4 8.4 0 0 1-12.2 7.5L3 21l2-5.6A8.4 8.4 0 1 1 21 11.5z";
 const CLOSE = "M6 6l12 12M18 6L6 18";
@@ -47,7 +48,7 @@ export class Panel {
     this.frame.append(this.dialog, this.launcher);
     this.root = this.host.attachShadow({ mode: debug ? "open" : "closed" });
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(style);
+    sheet.replaceSync(style + answerStyle);
     this.root.adoptedStyleSheets = [sheet];
     this.root.append(this.frame);
     this.host.style.setProperty("display", "block", "important");
@@ -99,6 +100,13 @@ export class Panel {
     if (!/^#[0-9a-f]{6}$/i.test(config.colour)) return;
     this.host.style.setProperty("--brand", config.colour);
     this.host.style.setProperty("--on-brand", isLight(config.colour) ? "#0f172a" : "#fff");
+  }
+
+  /** The configuration cannot be had: the dialog still needs a name, and the box a hint. */
+  undressed(): void {
+    this.title.textContent ||= text("conversation_log");
+    this.box.placeholder ||= text("placeholder");
+    this.say(text("unavailable"));
   }
 
   say(words: string): void {
