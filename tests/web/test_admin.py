@@ -1,19 +1,26 @@
-"""The admin page: knowledge in, refusals by name, and a person who takes over."""
+"""The admin page: knowledge in, refusals by name, the bin, and a person who takes over."""
 
 from __future__ import annotations
 
-from playwright.async_api import FilePayload, Page, expect
+from datetime import UTC, datetime, timedelta
+
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from tests.e2e.live import LiveApp
-from tests.web.browsing import NEW_PASSWORD, QUESTION, Visit, open_admin, open_demo
+from tests.web.browsing import NEW_PASSWORD, PHONE, QUESTION, Visit, open_admin, open_demo
 
 
 def text_file(name: str, words: str) -> FilePayload:
     return {"name": name, "mimeType": "text/plain", "buffer": words.encode()}
 
 
+async def open_conversation(page: Page, conversation_id: str) -> None:
+    await page.get_by_role("button", name="Conversations").click()
+    await page.locator(f"[data-conversation='{conversation_id}']").click()
+
+
 def row(page: Page, name: str) -> str:
-    return f".sources li:has(b:text-is('{name}'))"
+    return f".files li:has(b:text-is('{name}'))"
 
 
 async def test_that_a_wrong_password_is_told(live_app: LiveApp, visit: Visit) -> None:
@@ -58,6 +65,124 @@ async def test_that_a_file_without_text_is_ready_with_a_warning(live_app: LiveAp
     await expect(blank.locator(".warning")).to_contain_text("No text was found", timeout=30_000)
     await blank.get_by_role("button", name="Delete blank.txt").click()
     await expect(blank).to_have_count(0)
+
+
+async def test_that_a_deleted_file_is_listed_with_its_last_day_and_restored(
+    live_app: LiveApp, visit: Visit
+) -> None:
+    page = await open_admin(visit, live_app)
+    await page.set_input_files("#files", [text_file("gate.txt", "The garden gate opens at seven.")])
+    taken = page.locator(row(page, "gate.txt"))
+    await expect(taken.locator(".state")).to_have_text("Ready", timeout=30_000)
+    await taken.get_by_role("button", name="Delete gate.txt").click()
+    await page.get_by_role("button", name="Undo").wait_for()
+    await page.reload()  # the toast is gone, the way back is not
+    await page.get_by_text("Recently deleted").click()
+    binned = page.locator(".bin li", has_text="gate.txt")
+    # The page knows the browser's own day, which around midnight is not this process's.
+    days = [datetime.now(UTC) + timedelta(days=30 + off) for off in (-1, 0, 1)]
+    shown = await binned.inner_text()
+    assert any(f"gone for good on {day.day} {day:%B}" in shown for day in days), shown
+    await binned.get_by_role("button", name="Restore gate.txt").click()
+    await expect(taken.locator(".state")).to_have_text("Ready")
+    await expect(binned).to_have_count(0)
+    await expect(page.locator(".bin summary")).to_be_focused()
+    await taken.get_by_role("button", name="Delete gate.txt").click()
+    await expect(binned).to_have_count(1)
+
+
+async def test_that_a_bin_with_nothing_to_restore_says_so(live_app: LiveApp, visit: Visit) -> None:
+    page = await open_admin(visit, live_app)
+
+    async def expired(route: Route) -> None:
+        gone = {"id": "src_1", "name": "old.txt", "deleted_at": "2020-01-01T00:00:00Z"}
+        await route.fulfill(json={"items": [gone], "next_cursor": None})
+
+    await page.route("**/sources?deleted=true*", expired)
+    await page.reload()
+    await page.get_by_text("Recently deleted (0)").click()
+    await expect(page.locator(".bin li")).to_have_text(
+        "Nothing here. A file you delete can be restored for 30 days."
+    )
+
+
+async def test_that_staff_see_an_answer_with_the_numbers_and_quotes_the_visitor_sees(
+    live_app: LiveApp, visit: Visit
+) -> None:
+    visitor = live_app.visit()
+    visitor.say(QUESTION, "c1")
+    answer = visitor.wait_for_answer()
+    visitor.say("What does the Dune floor lamp cost?", "c2")
+    price = visitor.wait_for_answer(2)
+    page = await open_admin(visit, live_app)
+    await open_conversation(page, visitor.conversation_id)
+    bubbles = page.locator(".bubble.agent")
+    await expect(bubbles).to_have_count(2)
+    for bubble, message in zip(await bubbles.all(), (answer, price), strict=True):
+        cited = [one for sentence in message["sentences"] for one in sentence["citations"]]
+        assert await bubble.locator(".chip").all_inner_texts() == [str(one["n"]) for one in cited]
+        by_number = {one["n"]: one for one in cited}
+        await bubble.locator("summary").click()
+        sources = bubble.locator(".sources li")
+        assert await sources.locator("b").all_inner_texts() == [one["title"] for one in by_number.values()]
+        assert await sources.locator("blockquote").all_inner_texts() == [
+            one["quote"] for one in by_number.values()
+        ]
+        places = [one["place"] for one in by_number.values() if one["place"]]
+        assert await sources.locator(".place").all_inner_texts() == places
+    await expect(bubbles.last.locator(".place")).to_have_text("row 3")
+
+
+async def test_that_an_opened_quote_stays_open_while_messages_arrive(live_app: LiveApp, visit: Visit) -> None:
+    visitor = live_app.visit()
+    visitor.say(QUESTION, "c1")
+    visitor.wait_for_answer()
+    page = await open_admin(visit, live_app)
+    await open_conversation(page, visitor.conversation_id)
+    chip = page.locator(".chip").first
+    await chip.click()
+    quote = page.locator(".sources li:visible")
+    await expect(quote).to_have_count(1)
+    visitor.say("I want to speak to a person", "c2")
+    await expect(page.locator(".bubble.contact")).to_have_count(2)
+    await expect(quote).to_have_count(1)
+    await expect(chip).to_be_focused()
+    await expect(page.locator(".bar")).to_contain_text("The visitor asked for a person.")
+
+
+async def test_that_a_contact_is_shown_by_name_where_there_is_one(live_app: LiveApp, visit: Visit) -> None:
+    visitor, nobody = live_app.visit(), live_app.visit()
+    for one in (visitor, nobody):
+        one.say(QUESTION, "c1")
+        one.wait_for_answer()
+    page = await open_admin(visit, live_app)
+
+    async def with_name(route: Route) -> None:
+        found = await (response := await route.fetch()).json()
+        for one in found["items"]:
+            if one["id"] == visitor.conversation_id:
+                one["contact_name"] = "Ada Visser"
+        await route.fulfill(response=response, json=found)
+
+    await page.route("**/conversations?*", with_name)
+    await open_conversation(page, visitor.conversation_id)
+    await expect(page.locator(".bar h2")).to_have_text("Ada Visser")
+    await expect(page.locator(".bubble.contact")).to_contain_text("Ada Visser · ")
+    await open_conversation(page, nobody.conversation_id)
+    await expect(page.locator(".bar h2")).to_have_text(f"Visitor {nobody.conversation_id[-4:]}")
+
+
+async def test_that_a_phone_shows_the_list_or_one_conversation(live_app: LiveApp, visit: Visit) -> None:
+    visitor = live_app.visit()
+    visitor.say(QUESTION, "c1")
+    visitor.wait_for_answer()
+    page = await open_admin(visit, live_app, PHONE)
+    await open_conversation(page, visitor.conversation_id)
+    await expect(page.locator(".bubble.contact")).to_be_in_viewport()
+    await expect(page.locator(".conversations")).to_be_hidden()
+    await page.get_by_role("button", name="All conversations").click()
+    await expect(page.locator(".thread")).to_be_hidden()
+    await expect(page.locator(f"[data-conversation='{visitor.conversation_id}']")).to_be_focused()
 
 
 async def test_that_a_person_takes_over_answers_and_hands_back(live_app: LiveApp, visit: Visit) -> None:

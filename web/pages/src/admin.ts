@@ -12,7 +12,7 @@ let tab: { node: HTMLElement; stop(): void } | null = null;
 
 const TABS = {
   knowledge: { label: "Knowledge", make: () => new KnowledgeTab(api) },
-  conversations: { label: "Conversations", make: () => new ConversationsTab(api) },
+  conversations: { label: "Conversations", make: ({ staff }: Identity) => new ConversationsTab(api, staff.id) },
 };
 type TabName = keyof typeof TABS;
 
@@ -31,7 +31,7 @@ function enter(identity: Identity | null): void {
   const open = (name: TabName) => {
     tab?.stop();
     clearToast();
-    tab = TABS[name].make();
+    tab = TABS[name].make(identity);
     place.replaceChildren(tab.node);
     for (const button of nav.querySelectorAll("button")) button.ariaCurrent = button.name === name ? "page" : null;
     history.replaceState(null, "", `#${name}`);

@@ -16,7 +16,7 @@ export class Problem extends Error {
 export interface Identity {
   csrf_token: string;
   must_change_password: boolean;
-  staff: { email: string; name: string };
+  staff: { id: string; email: string; name: string };
   workspace: { name: string; time_zone: string };
 }
 
@@ -61,9 +61,10 @@ export class Api {
   /** Every page of a list. */
   async all<T>(path: string): Promise<T[]> {
     const items: T[] = [];
+    const first = `${path}${path.includes("?") ? "&" : "?"}limit=200`;
     let cursor: string | null = null;
     do {
-      const page: List<T> = await this.get(`${path}?limit=200${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+      const page: List<T> = await this.get(`${first}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
       items.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor);

@@ -1,6 +1,7 @@
 // The knowledge tab: what the agent may answer from, how far each file has come, and adding more.
 import { h, icon } from "../../shared/dom";
 import { Problem, type Api } from "./api";
+import { Bin, type Binned } from "./bin";
 import { reason, toast } from "./toast";
 
 interface KnowledgeBase {
@@ -28,7 +29,7 @@ const MIB = 1024 * 1024;
 const DEFAULT_LIMITS = { max_sources: 10, max_bytes: 20 * MIB };
 const POLL_MS = 700;
 const UPLOAD = "M12 16V4m0 0L7 9m5-5l5 5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3";
-const BIN = "M4 7h16M9 7V4h6v3m-8 0l1 13h8l1-13";
+const TRASH = "M4 7h16M9 7V4h6v3m-8 0l1 13h8l1-13";
 const DISMISS = "M6 6l12 12M18 6L6 18";
 const STATES: Record<State, string> = {
   queued: "Queued",
@@ -37,6 +38,8 @@ const STATES: Record<State, string> = {
   ready: "Ready",
   failed: "Failed",
 };
+/** What the server counts as pages; of other kinds of file there is always one, which tells nobody anything. */
+const UNITS: Record<string, string> = { pdf: "page", xlsx: "sheet", xlsm: "sheet" };
 const WARNINGS: Record<string, string> = {
   no_text: "No text was found in this file (a scan, or empty), so nothing can be answered from it.",
 };
@@ -49,8 +52,10 @@ export class KnowledgeTab {
   private timer = 0;
   private stopped = false;
   private readonly usage = h("p", { class: "quiet", id: "usage" });
-  private readonly list = h("ul", { class: "sources" });
-  private readonly uploads = h("ul", { class: "sources uploads", "aria-live": "polite" });
+  private readonly list = h("ul", { class: "files" });
+  private readonly uploads = h("ul", { class: "files uploads", "aria-live": "polite" });
+  private readonly bin = new Bin((id) => this.restore(id));
+  private readonly hint = h("p", { class: "quiet" }, "Public: visitors may open the whole file, not only the passage an answer quotes.");
   private readonly input = h("input", { type: "file", multiple: true, class: "unseen", id: "files", disabled: true });
   private readonly drop = h(
     "label",
@@ -64,7 +69,8 @@ export class KnowledgeTab {
 
   constructor(private readonly api: Api) {
     const heading = h("div", { class: "heading" }, h("h1", {}, "Knowledge"), this.bases, this.usage);
-    this.node.append(heading, this.input, this.drop, this.uploads, this.list);
+    this.node.append(heading, this.input, this.drop, this.uploads, this.list, this.hint, this.bin.node);
+    this.hint.hidden = this.bin.node.hidden = true;
     this.input.addEventListener("change", () => {
       void this.upload([...(this.input.files ?? [])]);
       this.input.value = "";
@@ -97,7 +103,7 @@ export class KnowledgeTab {
     this.base = this.known.find((base) => base.id === id) ?? null;
     this.rows.clear();
     this.list.replaceChildren();
-    await this.refresh();
+    await Promise.all([this.refresh(), this.showBin()]);
   }
 
   private get path(): string {
@@ -128,6 +134,7 @@ export class KnowledgeTab {
     }
     this.list.querySelector(".nothing")?.remove();
     for (const source of this.sources) this.row(source).show(source);
+    this.hint.hidden = this.sources.length === 0;
     if (this.sources.length > 0) return;
     const words = "Nothing here yet. Add a file and the agent answers from it within seconds, naming the page or row it used.";
     this.list.append(h("li", { class: "nothing" }, words));
@@ -157,12 +164,12 @@ export class KnowledgeTab {
   private async remove({ id, name }: Source): Promise<void> {
     try {
       await this.api.ask("DELETE", `sources/${id}`);
-      toast(`${name} is in the bin for 30 days.`, { label: "Undo", run: () => void this.restore(id) });
+      toast(`${name} is deleted.`, { label: "Undo", run: () => void this.restore(id) });
     } catch (error) {
       toast(reason(error));
     }
-    await this.refresh();
-    this.input.focus();
+    await Promise.all([this.refresh(), this.showBin()]);
+    this.input.focus({ preventScroll: true });
   }
 
   private async restore(id: string): Promise<void> {
@@ -172,7 +179,16 @@ export class KnowledgeTab {
     } catch (error) {
       toast(reason(error));
     }
-    await this.refresh();
+    await Promise.all([this.refresh(), this.showBin()]);
+  }
+
+  private async showBin(): Promise<void> {
+    try {
+      this.bin.show(await this.api.all<Binned>(`${this.path}?deleted=true`));
+      this.bin.node.hidden = false;
+    } catch (error) {
+      toast(reason(error));
+    }
   }
 
   /** One after another, so that a refusal for want of room names the right file. */
@@ -198,9 +214,9 @@ export class KnowledgeTab {
   }
 
   private refused(node: HTMLElement, state: HTMLElement, error: unknown): void {
-    state.textContent = "Refused";
+    const { status, code } = error instanceof Problem ? error : { status: 0, code: "" };
+    state.textContent = status ? "Refused" : "Failed"; // nobody refused what never arrived
     state.className = "state failed";
-    const code = error instanceof Problem ? error.code : "";
     const dismiss = h("button", { type: "button", class: "plain", "aria-label": "Dismiss" }, icon(DISMISS, 18));
     dismiss.addEventListener("click", () => node.remove());
     node.append(dismiss, h("p", { class: "problem", "data-code": code }, reason(error)));
@@ -236,11 +252,10 @@ class Row {
 
   constructor({ name }: Source, actions: RowActions) {
     this.bar = h("progress", { "aria-label": `Progress of ${name}`, hidden: true });
-    const remove = h("button", { type: "button", class: "plain", "aria-label": `Delete ${name}` }, icon(BIN, 20));
+    const remove = h("button", { type: "button", class: "plain", "aria-label": `Delete ${name}` }, icon(TRASH, 20));
     remove.addEventListener("click", () => actions.remove());
     this.box.addEventListener("change", () => actions.publish(this.box.checked));
-    const title = "Visitors always see title, place and quote of what an answer rests on. Public lets them open the whole source too.";
-    const label = h("label", { class: "public", title }, this.box, "Public");
+    const label = h("label", { class: "public" }, this.box, "Public");
     const what = h("div", { class: "what" }, h("b", {}, name), this.facts);
     this.node = h("li", {}, what, this.state, label, remove, this.bar, this.note);
   }
@@ -248,7 +263,8 @@ class Row {
   show(source: Source): void {
     const { state, progress, warning } = source;
     const moving = state !== "ready" && state !== "failed";
-    const pages = source.pages ? `${plural(source.pages, "page")} · ` : "";
+    const unit = UNITS[source.name.split(".").pop()?.toLowerCase() ?? ""];
+    const pages = unit && source.pages ? `${plural(source.pages, unit)} · ` : "";
     this.facts.textContent = `${size(source.bytes)}${moving ? "" : ` · ${pages}${plural(source.passages, "passage")}`}`;
     this.state.textContent = progress.total && moving ? `${STATES[state]} ${progress.done} of ${progress.total}` : STATES[state];
     this.state.className = `state ${warning ? "warned" : state}`;

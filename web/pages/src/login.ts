@@ -35,7 +35,7 @@ export function logInForm(api: Api, done: (identity: Identity) => void): HTMLEle
     { name: "email", label: "E-mail", type: "email", autocomplete: "username" },
     { name: "password", label: "Password", type: "password", autocomplete: "current-password" },
   ];
-  const hint = "The address and first password were printed when AgentFlow started for the first time.";
+  const hint = "The address and first password were printed when AgentFlow started for the first time. Lost? Run “agentflow admin reset-password” on the server.";
   return form("Log in", hint, fields, "Log in", async ({ email = "", password = "" }) => {
     done(await api.logIn(email, password));
   });
@@ -47,7 +47,7 @@ export function passwordForm(api: Api, email: string, done: () => void): HTMLEle
     { name: "new", label: "New password", type: "password", autocomplete: "new-password" },
     { name: "repeated", label: "New password again", type: "password", autocomplete: "new-password" },
   ];
-  const hint = "The first password was shown on a screen, so it is good for this one step only.";
+  const hint = "The first password was shown on a screen, so it is good for this one step only. Use at least 12 characters.";
   const page = form("Choose a new password", hint, fields, "Save and continue", async ({ current, new: wanted, repeated }) => {
     if (wanted !== repeated) throw new Error("The two new passwords differ.");
     await api.ask("POST", "auth/password", { current, new: wanted });

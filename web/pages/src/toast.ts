@@ -7,20 +7,22 @@ let timer = 0;
 
 export function toast(words: string, action?: { label: string; run: () => void }): void {
   clearTimeout(timer);
+  timer = window.setTimeout(clearToast, SHOWN_MS);
+  if (!action && place?.textContent === words) return; // read out once, however often it happens
   const button = action && h("button", { type: "button" }, action.label);
   button?.addEventListener("click", () => {
-    place?.replaceChildren();
+    clearToast();
     action?.run();
   });
   place?.replaceChildren(h("div", { class: "toast" }, h("span", {}, words), button));
-  timer = window.setTimeout(() => place?.replaceChildren(), SHOWN_MS);
 }
 
 export function clearToast(): void {
   place?.replaceChildren();
 }
 
-/** What to show of an error of any kind. */
+/** What to show of an error of any kind: some details of the API begin in lower case, as file names may. */
 export function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const words = error instanceof Error ? error.message : String(error);
+  return words.replace(/^[a-z]+ /, (first) => first.charAt(0).toUpperCase() + first.slice(1));
 }
