@@ -39,10 +39,12 @@ def prepare_sqlite_file(path: Path) -> None:
 
 
 class _Connection(aiosqlite.Connection):
-    """Its cursors cross to the connection's thread once per statement.
+    """Its cursors cross to the connection's thread once per statement; BEGIN goes with the first one.
 
     Those of the driver cross four times (make, execute, fetch, close): half a millisecond a statement.
     """
+
+    _begin: str | None = None  # what will open the transaction
 
     @classmethod
     def open(cls, path: str, **options: bool) -> Self:
@@ -55,11 +57,29 @@ class _Connection(aiosqlite.Connection):
         """A cursor that has done nothing yet."""
         return _Cursor(self)
 
+    def begin(self, statement: str) -> None:
+        """Open a transaction with the next statement."""
+        self._begin = statement
+
+    async def commit(self) -> None:
+        """Commit, unless nothing was done."""
+        if self._take_begin() is None:
+            await super().commit()
+
+    async def rollback(self) -> None:
+        """Roll back, unless nothing was done."""
+        if self._take_begin() is None:
+            await super().rollback()
+
     async def run(self, method: str, statement: str, parameters: Iterable[Any]) -> _Done:
         """Run one statement, from making its cursor to closing it, in the connection's thread."""
-        run = partial(_run, self._conn, method, statement, parameters)
+        run = partial(_run, self._conn, self._take_begin(), method, statement, parameters)
         done: _Done = await self._execute(run)  # type: ignore[no-untyped-call]
         return done
+
+    def _take_begin(self) -> str | None:
+        begin, self._begin = self._begin, None
+        return begin
 
 
 class _Done:
@@ -72,9 +92,17 @@ class _Done:
         self.lastrowid = cursor.lastrowid
 
 
-def _run(connection: sqlite3.Connection, method: str, statement: str, parameters: Iterable[Any]) -> _Done:
+def _run(
+    connection: sqlite3.Connection,
+    begin: str | None,
+    method: str,
+    statement: str,
+    parameters: Iterable[Any],
+) -> _Done:
     cursor = connection.cursor()
     try:
+        if begin is not None:
+            cursor.execute(begin)
         getattr(cursor, method)(statement, parameters)
         return _Done(cursor)
     finally:
@@ -98,6 +126,9 @@ class _Cursor:
 
     async def execute(self, statement: str, parameters: Iterable[Any] = ()) -> None:
         """Run a statement and keep its rows."""
+        if statement.startswith("BEGIN"):
+            self._connection.begin(statement)
+            return
         self._keep(await self._connection.run("execute", statement, parameters))
 
     async def executemany(self, statement: str, parameters: Iterable[Iterable[Any]]) -> None:
