@@ -11,7 +11,7 @@ class NotSupportedByChannel(InvalidInput):
     code = "not_supported_by_channel"
 
     def __init__(self, channel: str, what: str) -> None:
-        super().__init__(f"{channel} does not support {what}", channel=channel, what=what)
+        super().__init__(f"The channel {channel} does not support {what}.", channel=channel, what=what)
 
 
 class ChannelAccountNotFound(NotFound):

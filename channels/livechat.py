@@ -78,12 +78,12 @@ def read_token(keys: AccountKeys, token: str, at: datetime) -> str:
     part, _, signature = token.partition(".")
     given = signature.encode("utf-8", "replace")
     if not any(hmac.compare_digest(_sign(key, part).encode(), given) for key in keys.signing_keys):
-        raise WrongVisitorToken("the visitor token is not ours")
+        raise WrongVisitorToken("The visitor token is not ours.")
     payload = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     if payload["site"] != keys.account_ref:
-        raise WrongVisitorToken("the visitor token is of another site")
+        raise WrongVisitorToken("The visitor token is of another site.")
     if payload["exp"] <= at.timestamp():
-        raise WrongVisitorToken("the visitor token has expired", code="expired_visitor_token")
+        raise WrongVisitorToken("The visitor token has expired.", code="expired_visitor_token")
     return str(payload["sub"])
 
 
@@ -93,7 +93,7 @@ def site_named(token: str) -> str:
     try:
         return str(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["site"])
     except (ValueError, KeyError, TypeError, RecursionError) as wrong:
-        raise WrongVisitorToken("the visitor token is not ours") from wrong
+        raise WrongVisitorToken("The visitor token is not ours.") from wrong
 
 
 def _sign(key: str, part: str) -> str:
@@ -116,7 +116,7 @@ def start_visit(
     if user is not None:
         expected = identity_hash(keys.identity_secret or "", user.id).encode()
         if not hmac.compare_digest(expected, user.hash.encode("utf-8", "replace")):
-            raise WrongIdentity("the hash does not belong to this user id")
+            raise WrongIdentity("The hash does not belong to this user id.")
         raise NotSupportedByChannel(NAME, "identity")
     visitor_id = _same_visitor(keys, token, at) or new_id("vis")
     expires_at = at + timedelta(days=days)
@@ -148,14 +148,14 @@ def check_origin(keys: AccountKeys, origin: str | None) -> None:
     for allowed in keys.allowed_origins:
         if origin == allowed or (allowed.startswith("*.") and host.endswith(allowed[1:])):
             return
-    raise OriginNotAllowed("this page may not embed the widget", origin=origin[:200])
+    raise OriginNotAllowed("This page may not embed the widget.", origin=origin[:200])
 
 
 def bearer(headers: Mapping[str, str]) -> str:
     """The token of an Authorization header. Raises WrongVisitorToken."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise WrongVisitorToken("send the visitor token as Authorization: Bearer …")
+        raise WrongVisitorToken("Send the visitor token as Authorization: Bearer …")
     return token.strip()
 
 
@@ -219,7 +219,7 @@ class LiveChat:
         async with self._db.transaction() as session:
             row = await repository.lock_row(session, msg.id)
             if row is None or row.state != "sending":
-                withdrawn = ErrorInfo(ErrorClass.BAD_REQUEST, "withdrawn", "the message was withdrawn")
+                withdrawn = ErrorInfo(ErrorClass.BAD_REQUEST, "withdrawn", "The message was withdrawn.")
                 return Receipt("rejected", error=withdrawn)
             if not await repository.note_widget_delivery(session, msg.id, now(session)):
                 return Receipt("duplicate", (msg.message_id,))
@@ -274,9 +274,9 @@ class _Parser:
         try:
             body = json.loads(self._body)
         except (ValueError, RecursionError):
-            return self._refused("bad_json", "the body is not JSON")
+            return self._refused("bad_json", "The body is not JSON.")
         if not isinstance(body, dict):
-            return self._refused("bad_json", "the body must be a JSON object")
+            return self._refused("bad_json", "The body must be a JSON object.")
         kind = body.get("type", "text")
         if kind == "text":
             return self._text(body)
@@ -295,11 +295,11 @@ class _Parser:
         if body.get("attachments"):
             return self._refused(NotSupportedByChannel.code, "attachments")
         if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
-            return self._refused("invalid_input", "client_msg_id must be 1 to 100 visible ASCII characters")
+            return self._refused("invalid_input", "A client_msg_id has 1 to 100 visible ASCII characters.")
         if not isinstance(text, str) or not _storable(text).strip():
-            return self._refused("invalid_input", "a message needs a text")
+            return self._refused("invalid_input", "A message needs a text.")
         if len(text) > self._text_max:
-            found = f"a message may have {self._text_max} characters, this one has {len(text)}"
+            found = f"A message may have {self._text_max} characters, this one has {len(text)}."
             return self._refused("text_too_long", found)
         return replace(
             self._unknown,
@@ -313,7 +313,7 @@ class _Parser:
     def _read(self, body: dict[str, Any]) -> InboundEvent:
         up_to = body.get("up_to")
         if not isinstance(up_to, str) or not _CLIENT_ID.fullmatch(up_to):
-            return self._refused("invalid_input", "up_to must be the id of a message")
+            return self._refused("invalid_input", "The value of up_to must be the id of a message.")
         return replace(self._unknown, kind=EventKind.STATUS, payload=up_to, status="read")
 
     def _refused(self, code: str, detail: str) -> InboundEvent:

@@ -14,7 +14,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|\*\.[a-z0-9-]+(\.[a-z0-9-
 def _origin(value: str) -> str:
     value = value.strip().lower().rstrip("/")
     if not _ORIGIN.fullmatch(value):
-        raise ValueError("an origin looks like https://shop.example or *.shop.example")
+        raise ValueError("An origin looks like https://shop.example or *.shop.example")
     return value
 
 

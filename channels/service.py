@@ -48,7 +48,7 @@ async def get_account(session: AsyncSession, workspace_id: str, account_id: str)
     """Raises ChannelAccountNotFound."""
     account = await repository.find_account(session, workspace_id, account_id)
     if account is None:
-        raise ChannelAccountNotFound("there is no such channel account")
+        raise ChannelAccountNotFound("There is no such channel account.")
     return account
 
 
@@ -56,7 +56,7 @@ async def get_account_by_ref(session: AsyncSession, channel: str, ref: str) -> C
     """The account that a visitor or a provider names. Raises ChannelAccountNotFound, also when it is off."""
     account = await find_account_by_ref(session, channel, ref)
     if account is None or not account.enabled:
-        raise ChannelAccountNotFound("there is no such site")
+        raise ChannelAccountNotFound("There is no such site.")
     return account
 
 

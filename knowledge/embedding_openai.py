@@ -115,14 +115,14 @@ class OpenAIEmbedder:
                 continue
             if answer.status == 200:
                 return self._vectors(answer, len(batch))
-            problem = f"it answered {answer.status}"
+            problem = f"it answered {answer.status}."
             if answer.status != 429 and answer.status < 500:
                 raise Misconfigured(
-                    f"the embeddings endpoint {self._url} refuses model {self.name}: {problem}",
+                    f"The embeddings endpoint {self._url} refuses model {self.name}: {problem}",
                     code="embedding_refused",
                 )
         raise Unavailable(
-            f"the embeddings endpoint {self._url} fails: {problem}", code="embedding_unavailable"
+            f"The embeddings endpoint {self._url} fails: {problem}", code="embedding_unavailable"
         )
 
     def _vectors(self, answer: Response, number: int) -> FloatMatrix:
@@ -132,12 +132,12 @@ class OpenAIEmbedder:
             matrix = np.array([row["embedding"] for row in rows], dtype=np.float32)
         except (ValueError, KeyError, TypeError) as wrong:
             raise Unavailable(
-                f"the embeddings endpoint {self._url} sent something else than vectors",
+                f"The embeddings endpoint {self._url} sent something else than vectors.",
                 code="embedding_unavailable",
             ) from wrong
         if matrix.ndim != 2 or len(matrix) != number or matrix.shape[1] != (self.dim or matrix.shape[1]):
             raise Unavailable(
-                f"the embeddings endpoint {self._url} sent {matrix.shape} vectors for {number} texts",
+                f"The embeddings endpoint {self._url} sent {matrix.shape} vectors for {number} texts.",
                 code="embedding_unavailable",
             )
         return matrix
@@ -150,7 +150,7 @@ def open_openai_embedder(settings: Settings) -> OpenAIEmbedder:
     """
     chosen = settings.embedding
     if chosen.base_url is None:
-        raise Misconfigured("AGENTFLOW_EMBEDDING__BASE_URL is not set", code="embedding_refused")
+        raise Misconfigured("AGENTFLOW_EMBEDDING__BASE_URL is not set.", code="embedding_refused")
     egress = Egress(settings)
 
     def post(url: str, headers: dict[str, str], json: object) -> Awaitable[Response]:

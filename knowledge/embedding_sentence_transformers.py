@@ -34,8 +34,8 @@ class SentenceTransformersEmbedder:
     def __init__(self, model: str, *, threads: int = 2) -> None:
         if importlib.util.find_spec("sentence_transformers") is None:
             raise Misconfigured(
-                f"the embedding model {model} needs the extra `models`: "
-                "pip install 'agentflow-service[models]'",
+                f"The embedding model {model} needs the extra `models`: "
+                "run `pip install 'agentflow-service[models]'`.",
                 code="extra_missing",
             )
         self.name = model
@@ -87,15 +87,15 @@ class SentenceTransformersEmbedder:
                 last_words = self._worker.close()
                 self._worker = None
                 raise Unavailable(
-                    f"the process of the embedding model {self.name} ended: {last_words}",
+                    f"The process of the embedding model {self.name} ended: {last_words}.",
                     code="embedding_unavailable",
                 ) from died
             if "error" in answer:
                 self._worker.close()
                 self._worker = None
                 raise Misconfigured(
-                    f"the embedding model {self.name} cannot be loaded: {answer['error']} "
-                    "(give a folder, or the name of a model that is in the local cache or can be downloaded)",
+                    f"The embedding model {self.name} cannot be loaded: {answer['error']} "
+                    "(give a folder, or the name of a model that is in the local cache or can be fetched).",
                     code="model_not_found",
                 )
             return answer, data

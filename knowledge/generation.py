@@ -62,8 +62,8 @@ def check_embedding(fingerprint: str | None, name: str | None, embedder: Embedde
     """Vectors of two models do not compare. Raises Misconfigured when these were made by another one."""
     if fingerprint is not None and fingerprint != embedder.fingerprint:
         raise Misconfigured(
-            f"this knowledge base was embedded with {name}, the settings ask for {embedder.name}: "
-            "run `agentflow admin reindex`, or set AGENTFLOW_EMBEDDING__MODEL back",
+            f"This knowledge base was embedded with {name}, the settings ask for {embedder.name}: "
+            "run `agentflow admin reindex`, or set AGENTFLOW_EMBEDDING__MODEL back.",
             code="embedding_mismatch",
         )
 

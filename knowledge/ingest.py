@@ -205,7 +205,7 @@ async def _embed_file(deps: IngestDeps, run: _Run) -> None:
         with span("read"):
             read = await deps.reader.read(deps.files.path(run.file_key), run.name)
     except FileNotFoundError as gone:
-        raise NotFound("the uploaded file is gone; upload it again", code="file_missing") from gone
+        raise NotFound("The uploaded file is gone; upload it again.", code="file_missing") from gone
     with span("plan"):
         drafts = [_storable(draft) for draft in read.chunks]
         done = await _already_stored(deps, run, drafts)

@@ -112,10 +112,10 @@ class ReaderPool:
             self._discard(process)
             if silence.reason == "ended" and not started and not process.answered:
                 return self._talk(path, filename, mode, take)  # it died before this file; a new one reads it
-            raise _explained(silence, filename, self._caps) from None
+            raise _explained(silence, self._caps) from None
         except (KeyError, TypeError, ValueError) as error:
             self._discard(process)
-            raise ReaderCrashed(f"Reading {filename} gave an answer without sense.") from error
+            raise ReaderCrashed("Reading the file gave an answer without sense.") from error
 
     def _process(self) -> tuple[_ReaderProcess, bool]:
         """This thread's process, and True when it was started for this file."""
@@ -146,11 +146,11 @@ class _Silent(Exception):
         self.exit_code = exit_code
 
 
-def _explained(silence: _Silent, filename: str, caps: Caps) -> SourceRefused:
+def _explained(silence: _Silent, caps: Caps) -> SourceRefused:
     # The kernel's processor limit sends SIGXCPU (-24): slow, not broken.
     if silence.reason == "time" or silence.exit_code == -24:
-        return TooSlow(f"Reading {filename} took more than {caps.seconds:g} seconds.", limit=caps.seconds)
-    return ReaderCrashed(f"The reader ended while reading {filename} (exit {silence.exit_code}).")
+        return TooSlow(f"Reading the file took more than {caps.seconds:g} seconds.", limit=caps.seconds)
+    return ReaderCrashed(f"The reader ended while reading the file (exit {silence.exit_code}).")
 
 
 class _ReaderProcess:

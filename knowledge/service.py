@@ -67,7 +67,7 @@ async def get_knowledge_base(
     """The record. Raises NotFound."""
     base = await repository.find_knowledge_base(session, workspace_id, knowledge_base_id, lock=lock)
     if base is None:
-        raise NotFound("there is no such knowledge base", code="knowledge_base_not_found")
+        raise NotFound("There is no such knowledge base.", code="knowledge_base_not_found")
     return base
 
 
@@ -282,7 +282,7 @@ async def restore_source(
     source, version = await _get(session, workspace_id, source_id, deleted=True)
     base = await get_knowledge_base(session, workspace_id, source.knowledge_base_id, lock=True)
     if await repository.find_source_named(session, workspace_id, base.id, source.name):
-        raise Conflict(f"there is another source named {source.name}", code="source_name_taken")
+        raise Conflict(f"There is another source named {source.name}.", code="source_name_taken")
     await _check_limits(session, settings, workspace_id, base.id, version.bytes, replaced=None)
     await _new_generation(session, source)
     source.deleted_at = None
@@ -310,7 +310,7 @@ async def _get(
 
 
 def _no_source() -> NotFound:
-    return NotFound("there is no such source", code="source_not_found")
+    return NotFound("There is no such source.", code="source_not_found")
 
 
 async def sweep(session: AsyncSession, settings: IngestSettings) -> int:
@@ -380,7 +380,7 @@ def clean_name(name: str) -> str:
     base = ntpath.basename(name.replace("\x00", ""))
     clean = "".join(letter for letter in unicodedata.normalize("NFC", base) if letter.isprintable()).strip()
     if clean in {"", ".", ".."} or len(clean) > 255:
-        raise InvalidInput("a source needs a file name of 1 to 255 characters", code="bad_source_name")
+        raise InvalidInput("A source needs a file name of 1 to 255 characters.", code="bad_source_name")
     return clean
 
 

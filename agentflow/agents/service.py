@@ -39,18 +39,18 @@ def parse_agent(values: object) -> AgentCreate:
     Raises BadAgentFile with one line that names every wrong field.
     """
     if not isinstance(values, dict):
-        raise BadAgentFile("an agent file holds keys and values, such as `name: Support`")
+        raise BadAgentFile("An agent file holds keys and values, such as `name: Support`.")
     try:
         return AgentCreate.model_validate(values)
     except ValidationError as wrong:
         raise BadAgentFile(
-            "; ".join(_complaint(error["loc"], error["msg"]) for error in wrong.errors())
+            " ".join(_complaint(error["loc"], error["msg"]) for error in wrong.errors())
         ) from wrong
 
 
 def _complaint(place: tuple[int | str, ...], message: str) -> str:
     name = ".".join(str(part) for part in place)
-    return f"unknown key {name}" if message.startswith("Extra inputs") else f"{name}: {message}"
+    return f"Unknown key {name}." if message.startswith("Extra inputs") else f"{name}: {message}."
 
 
 def teams_named(data: AgentCreate) -> list[str]:
@@ -64,7 +64,7 @@ async def create_agent(session: AsyncSession, workspace_id: str, data: AgentCrea
     Raises KnowledgeBaseMissing, UnknownTeam, and NotFound for an unknown knowledge base.
     """
     if data.knowledge_base_id is None:
-        raise KnowledgeBaseMissing("name the knowledge base this agent answers from in knowledge_base_id")
+        raise KnowledgeBaseMissing("Name the knowledge base this agent answers from in knowledge_base_id.")
     await knowledge.get_knowledge_base(session, workspace_id, data.knowledge_base_id)
     at = now(session)
     agent = Agent(
@@ -116,7 +116,7 @@ async def get_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> 
     """The agent. Raises AgentNotFound."""
     agent = await repository.find_agent(session, workspace_id, agent_id)
     if agent is None:
-        raise AgentNotFound("there is no such agent")
+        raise AgentNotFound("There is no such agent.")
     return agent
 
 
@@ -138,7 +138,7 @@ async def restore_agent(session: AsyncSession, workspace_id: str, agent_id: str)
     since = now(session) - timedelta(days=BIN_DAYS)
     agent = await repository.find_binned_agent(session, workspace_id, agent_id, since=since)
     if agent is None:
-        raise AgentNotFound("there is no such agent in the bin")
+        raise AgentNotFound("There is no such agent in the bin.")
     agent.deleted_at = None
     return agent
 
@@ -180,7 +180,7 @@ async def _team_id(session: AsyncSession, workspace_id: str, named: str | None) 
     try:
         return (await teams.get_team(session, workspace_id, named)).id
     except NotFound as unknown:
-        raise UnknownTeam(f"a handoff rule names the team {named!r}, which does not exist") from unknown
+        raise UnknownTeam(f"A handoff rule names the team {named!r}, which does not exist.") from unknown
 
 
 def _as_json(values: Iterable[BaseModel]) -> str:

@@ -72,11 +72,11 @@ def session_token(request: Request) -> str:
     """The session cookie. Raises NoCredential."""
     token = request.cookies.get(SESSION_COOKIE)
     if not token:
-        raise NoCredential("log in first")
+        raise NoCredential("Log in first.")
     return token
 
 
 def require_staff(who: Principal) -> None:
     """Refuse an API key. Raises StaffOnly."""
     if who.staff_id is None:
-        raise StaffOnly("a logged-in staff member must do this; an API key cannot")
+        raise StaffOnly("A logged-in staff member must do this; an API key cannot.")

@@ -52,7 +52,7 @@ async def _principal(request: Request, app: Application) -> Principal:
             return await teams.principal_of_key(session, secret.strip())
     token = request.cookies.get(SESSION_COOKIE)
     if not token:
-        raise NoCredential("send an API key (Authorization: Bearer …) or log in")
+        raise NoCredential("Send an API key (Authorization: Bearer …) or log in.")
     async with app.db.read() as session:
         principal = await teams.principal_of_login(session, token)
     if request.method not in READING:
@@ -63,7 +63,7 @@ async def _principal(request: Request, app: Application) -> Principal:
 def _check_csrf(request: Request, principal: Principal) -> None:
     sent = request.headers.get(CSRF_HEADER, "")
     if not hmac.compare_digest(hash_secret(sent), principal.csrf_hash or ""):
-        raise CsrfMissing(f"send the csrf_token of your log-in in the header {CSRF_HEADER}")
+        raise CsrfMissing(f"Send the csrf_token of your log-in in the header {CSRF_HEADER}.")
 
 
 Caller = Annotated[Principal, Depends(caller)]
@@ -74,9 +74,9 @@ def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
 
     async def check(who: Caller) -> Principal:
         if who.must_change_password:
-            raise PasswordChangeRequired("change the first password: POST /api/v1/auth/password")
+            raise PasswordChangeRequired("Change the first password with POST /api/v1/auth/password.")
         if scope not in who.scopes:
-            raise MissingScope(f"this needs the scope {scope}", scope=scope)
+            raise MissingScope(f"This needs the scope {scope}.", scope=scope)
         return who
 
     return check

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -81,11 +82,11 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 async def _malformed(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     fields = [
-        {"field": ".".join(str(part) for part in item["loc"]), "problem": item["msg"]}
+        {"field": ".".join(str(part) for part in item["loc"]), "problem": _complaint(item)}
         for item in error.errors()
     ]
     unreadable = any(item["type"] == "json_invalid" for item in error.errors())
-    refusal = AppError("; ".join(f"{item['field']}: {item['problem']}" for item in fields), fields=fields)
+    refusal = AppError(" ".join(f"{item['field']}: {item['problem']}." for item in fields), fields=fields)
     body = refusal.problem() | {
         "status": 400 if unreadable else 422,
         "code": "malformed_json" if unreadable else "invalid_input",
@@ -94,15 +95,20 @@ async def _malformed(_request: Request, error: Exception) -> JSONResponse:
     return problem(body)
 
 
+def _complaint(item: Mapping[str, Any]) -> str:
+    """What is wrong with a field; of our own checks their words, without the name of the exception."""
+    return str(item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]).rstrip(".")
+
+
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    refusal = AppError(str(error.detail), code=_HTTP_CODES.get(error.status_code, "http_error"))
+    refusal = AppError(f"{error.detail.rstrip('.')}.", code=_HTTP_CODES.get(error.status_code, "http_error"))
     return problem(refusal.problem() | {"status": error.status_code}, error.headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(AppError("something went wrong on our side; it was logged").problem())
+    return problem(AppError("Something went wrong on our side; it was logged.").problem())
 
 
 _HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}

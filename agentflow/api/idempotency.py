@@ -56,7 +56,9 @@ async def _known_caller(request: Request) -> Principal | None:
 
 async def _handle_once(request: Request, handle: Handler, who: Principal, key: str) -> Response:
     if not 1 <= len(key) <= 255 or not key.isprintable():
-        raise InvalidInput("an Idempotency-Key has 1 to 255 printable characters", code="bad_idempotency_key")
+        raise InvalidInput(
+            "An Idempotency-Key has 1 to 255 printable characters.", code="bad_idempotency_key"
+        )
     db = application(request).db
     digest = hashlib.sha256(f"{request.method} {request.url.path}\n{who.id}\n".encode())
     digest.update(_without_boundary(request, await request.body()))

@@ -376,5 +376,5 @@ def client_address(request: Request, app: Application) -> str:
     if hops and len(forwarded) >= hops:
         return forwarded[-hops]
     if request.client is None:
-        raise InvalidInput("the connection has no address")
+        raise InvalidInput("The connection has no address.")
     return request.client.host

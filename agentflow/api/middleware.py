@@ -27,7 +27,7 @@ class BodyLimit:
             return
         if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
             # No record has such an id and no text a NUL; PostgreSQL would refuse the query itself.
-            await problem(BadRequest("the address holds a NUL character").problem())(scope, receive, send)
+            await problem(BadRequest("The address holds a NUL character.").problem())(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.max_bytes:
@@ -41,7 +41,7 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.max_bytes:
-                raise TooLarge(f"the request has more than {self.max_bytes} bytes", limit=self.max_bytes)
+                raise TooLarge(f"The request has more than {self.max_bytes} bytes.", limit=self.max_bytes)
             return message
 
         await self.app(scope, counted, send)

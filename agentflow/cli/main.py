@@ -66,7 +66,7 @@ def read_settings() -> Settings:
     except ValidationError as wrong:
         first = wrong.errors()[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
-        complain(f"the setting AGENTFLOW_{name} is wrong: {first['msg']}")
+        complain(f"The setting AGENTFLOW_{name} is wrong: {first['msg']}.")
         raise typer.Exit(2) from None
 
 

@@ -54,12 +54,12 @@ class Remote:
                 trusted=True,
             )
         except Unavailable as down:
-            raise ServerRefused(f"no server answers at {self._url}: {down.detail}") from down
+            raise ServerRefused(f"No server answers at {self._url}: {down.detail}") from down
         content = answer.json()
         if not isinstance(content, dict):
-            raise ServerRefused(f"{self._url} is not an AgentFlow server")
+            raise ServerRefused(f"{self._url} is not an AgentFlow server.")
         if answer.status >= 400:
-            raise ServerRefused(str(content.get("detail", f"the server answered {answer.status}")))
+            raise ServerRefused(str(content.get("detail", f"The server answered {answer.status}.")))
         return content
 
 
@@ -89,7 +89,7 @@ async def ingest(
 async def _only_base(remote: Remote) -> str:
     found = (await remote.ask("GET", "/api/v1/knowledge-bases?limit=2"))["items"]
     if len(found) != 1:
-        raise ServerRefused("name the knowledge base with --knowledge-base")
+        raise ServerRefused("Name the knowledge base with --knowledge-base.")
     return str(found[0]["id"])
 
 
@@ -97,17 +97,20 @@ async def _upload(remote: Remote, base: str, source: Path) -> dict[str, Any]:
     try:
         content = await asyncio.to_thread(source.read_bytes)
     except OSError as wrong:
-        raise BadRequest(f"{source} cannot be read: {wrong.strerror}") from wrong
+        raise BadRequest(f"{source} cannot be read: {wrong.strerror}.") from wrong
     boundary = uuid.uuid4().hex
     name = source.name.replace('"', "%22")
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-    return await remote.ask(
-        "POST",
-        f"/api/v1/knowledge-bases/{base}/sources",
-        body=head.encode() + content + f"\r\n--{boundary}--\r\n".encode(),
-        Content_Type=f"multipart/form-data; boundary={boundary}",
-        Idempotency_Key=boundary,
-    )
+    try:
+        return await remote.ask(
+            "POST",
+            f"/api/v1/knowledge-bases/{base}/sources",
+            body=head.encode() + content + f"\r\n--{boundary}--\r\n".encode(),
+            Content_Type=f"multipart/form-data; boundary={boundary}",
+            Idempotency_Key=boundary,
+        )
+    except ServerRefused as refused:
+        raise ServerRefused(f"{source.name}: {refused.detail}") from refused
 
 
 async def _wait(remote: Remote, added: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -128,7 +131,7 @@ async def _wait(remote: Remote, added: Sequence[Mapping[str, Any]]) -> list[dict
 
 def _result(source: Mapping[str, Any]) -> str:
     if source["state"] == "failed":
-        return f"{source['name']}: failed, {source['reason']['detail']}"
+        return f"{source['name']}: failed. {source['reason']['detail']}"
     warning = " (no text was found in it)" if source["warning"] == "no_text" else ""
     return f"{source['name']}: ready, {source['passages']} passages{warning}"
 

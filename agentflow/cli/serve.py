@@ -75,7 +75,7 @@ def _bind(settings: Settings) -> socket.socket:
         door.bind(address)
     except OSError as wrong:
         raise Misconfigured(
-            f"port {port} of {host} cannot be used ({wrong.strerror}); choose another with AGENTFLOW_PORT"
+            f"Port {port} of {host} cannot be used ({wrong.strerror}); choose another with AGENTFLOW_PORT."
         ) from wrong
     return door
 
@@ -84,7 +84,7 @@ async def work(settings: Settings) -> None:
     """A worker without HTTP, beside a server on the same PostgreSQL database. Raises Misconfigured."""
     if settings.sql_url.startswith("sqlite"):
         raise Misconfigured(
-            "a worker of its own needs PostgreSQL: set AGENTFLOW_DATABASE_URL (on SQLite `serve` works alone)"
+            "A further worker needs PostgreSQL: set AGENTFLOW_DATABASE_URL (on SQLite `serve` works alone)."
         )
     set_up_logging(settings)
     stop = asyncio.Event()

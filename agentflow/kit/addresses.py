@@ -68,7 +68,7 @@ class AddressPolicy:
         host = (parsed.raw_host or "").rstrip(".")
         address = _literal(host)
         if address is None and not (_NAME.fullmatch(host) and len(host) <= 253):
-            raise AddressRefused("the address has no usable host name")
+            raise AddressRefused("The address has no usable host name.")
         if address is not None and not trusted:
             self.check_address(address)
         return parsed
@@ -80,23 +80,23 @@ class AddressPolicy:
     def check_address(self, address: IPAddress) -> None:
         """Raises AddressRefused for an address that is neither public nor listed."""
         if not is_public(address) and not any(address in network for network in self._networks):
-            raise AddressRefused("the address leads into a private or reserved network")
+            raise AddressRefused("The address leads into a private or reserved network.")
 
 
 def _parse(url: str) -> URL:
     if "\\" in url or any(mark.isspace() or not mark.isprintable() for mark in url):
-        raise AddressRefused("the address holds a space, a control character or a backslash")
+        raise AddressRefused("The address holds a space, a control character or a backslash.")
     try:
         parsed = URL(url)
         port = parsed.port
     except ValueError as wrong:
-        raise AddressRefused("the address cannot be read as a URL") from wrong
+        raise AddressRefused("The address cannot be read as a URL.") from wrong
     if parsed.scheme not in ("http", "https"):
-        raise AddressRefused("the address must start with http:// or https://")
+        raise AddressRefused("The address must start with http:// or https://.")
     if parsed.raw_user is not None or parsed.raw_password is not None:
-        raise AddressRefused("the address must not hold a user name or password")
+        raise AddressRefused("The address must not hold a user name or password.")
     if not port:
-        raise AddressRefused("the address has no usable port")
+        raise AddressRefused("The address has no usable port.")
     return parsed
 
 
@@ -106,8 +106,8 @@ def _literal(host: str) -> IPAddress | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         if _NUMBER.fullmatch(host.rpartition(".")[2]):
-            raise AddressRefused("write the address in plain decimal notation") from None
+            raise AddressRefused("Write the address in plain decimal notation.") from None
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
-        raise AddressRefused("the address names a network interface")
+        raise AddressRefused("The address names a network interface.")
     return address

@@ -169,7 +169,7 @@ class Egress:
         except TimeoutError as slow:
             if not limit.expired():
                 raise
-            raise CallTimedOut(f"{call.url.host} did not answer in time", sent=call.progress.sent) from slow
+            raise CallTimedOut(f"{call.url.host} did not answer in time.", sent=call.progress.sent) from slow
 
     async def check(self, url: str) -> None:
         """Raises AddressRefused when `url` may not be called now; CallFailed when its name is unknown."""
@@ -189,7 +189,7 @@ class Egress:
         try:
             found = await resolver.resolve(host, parsed.port or 0, socket.AF_UNSPEC)
         except OSError as unknown:
-            raise CallFailed(f"the name {parsed.host} is unknown", sent=False) from unknown
+            raise CallFailed(f"The name {parsed.host} is unknown.", sent=False) from unknown
         return found[0]["host"]
 
     async def close(self) -> None:
@@ -219,14 +219,14 @@ class Egress:
         try:
             call.url = self._policy.check_url(str(before.join(URL(target))), trusted=call.trusted)
         except ValueError as wrong:
-            raise AddressRefused("the redirect cannot be read as a URL") from wrong
+            raise AddressRefused("The redirect cannot be read as a URL.") from wrong
         call.redirects_left -= 1
         if status == 303 or (status in (301, 302) and call.method == "POST"):
             call.method, call.body = "GET", None
             call.headers = {k: v for k, v in call.headers.items() if not k.lower().startswith("content-")}
         if call.url.origin() != before.origin():
             if call.body is not None:
-                raise AddressRefused("a redirect must not carry what we send to another site")
+                raise AddressRefused("A redirect must not carry what we send to another site.")
             call.headers = {k: v for k, v in call.headers.items() if k.lower() in _HARMLESS}
             # What the operator trusts is one address, not what that address names.
             call.trusted = False
@@ -266,7 +266,7 @@ def _named_failures(call: _Call) -> Iterator[None]:
     except TimeoutError:
         raise  # the caller knows whether it is ours
     except (aiohttp.ClientError, OSError) as broken:
-        raise CallFailed(f"{call.url.host} could not be reached", sent=call.progress.sent) from broken
+        raise CallFailed(f"{call.url.host} could not be reached.", sent=call.progress.sent) from broken
 
 
 async def _capped(call: _Call, answer: aiohttp.ClientResponse, max_bytes: int) -> AsyncIterator[bytes]:
@@ -278,7 +278,7 @@ async def _capped(call: _Call, answer: aiohttp.ClientResponse, max_bytes: int) -
             return
         size += len(block)
         if size > max_bytes:
-            raise AnswerTooLarge(f"the answer has more than {max_bytes} bytes", limit=max_bytes)
+            raise AnswerTooLarge(f"The answer has more than {max_bytes} bytes.", limit=max_bytes)
         yield block
 
 

@@ -19,7 +19,9 @@ from typing import ClassVar
 
 
 class AppError(Exception):
-    """Base of every refusal. `code` is stable and machine-readable; `detail` says what was wrong.
+    """Base of every refusal. `code` is for machines and stable; `detail` is a sentence for people.
+
+    It says what was found and what is allowed, and holds no name of the program's own.
 
     Extra keyword arguments become members of the problem JSON (for example `limit=10, found=11`).
     """

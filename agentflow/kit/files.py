@@ -61,12 +61,14 @@ class LocalFiles:
         try:
             return await asyncio.to_thread(self.path(key).read_bytes)
         except (FileNotFoundError, IsADirectoryError) as absent:
-            raise NotFound(f"there is no file {key}", code="file_not_found") from absent
+            raise NotFound(f"There is no file {key}.", code="file_not_found") from absent
 
     def path(self, key: str) -> Path:
         """Where the file lies on this machine, whether it exists or not. Raises InvalidInput."""
         if not _KEY.fullmatch(key) or key.endswith(_PART):
-            raise InvalidInput("a file key is letters, digits, dots, dashes and slashes", code="bad_file_key")
+            raise InvalidInput(
+                "A file key holds letters, digits, dots, dashes and slashes.", code="bad_file_key"
+            )
         return self.folder / key
 
     async def delete(self, key: str) -> None:
@@ -88,7 +90,7 @@ async def _write(
     async for block in _blocks(content):
         size += len(block)
         if max_bytes is not None and size > max_bytes:
-            raise TooLarge(f"the file has more than {max_bytes} bytes", limit=max_bytes)
+            raise TooLarge(f"The file has more than {max_bytes} bytes.", limit=max_bytes)
         digest.update(block)
         await asyncio.to_thread(file.write, block)
     return StoredFile(key, size, digest.hexdigest())

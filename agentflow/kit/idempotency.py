@@ -82,9 +82,9 @@ async def reserve(db: Database, workspace_id: str, key: str, request_hash: str) 
         )
         known = (await session.execute(query)).scalar_one()
     if known.request_hash != request_hash:
-        raise KeyReused("this Idempotency-Key was sent with another request in the last 24 hours")
+        raise KeyReused("This Idempotency-Key was sent with another request in the last 24 hours.")
     if known.status is None or known.body is None:
-        raise KeyInUse("the first request with this Idempotency-Key is still running; try again in a moment")
+        raise KeyInUse("The first request with this Idempotency-Key is still running; try again in a moment.")
     return StoredAnswer(known.status, known.body)
 
 

@@ -44,7 +44,7 @@ class FileLease:
         except OSError as held:
             file.close()
             raise Misconfigured(
-                "another worker already runs on this SQLite database; run one, or use PostgreSQL",
+                "Another worker already runs on this SQLite database; run one, or use PostgreSQL.",
                 code="second_worker",
             ) from held
         self._file = file

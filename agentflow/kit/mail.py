@@ -79,7 +79,7 @@ class SmtpMailer:
         try:
             await asyncio.to_thread(self._hand_over, message)
         except (OSError, smtplib.SMTPException) as refused:
-            raise MailFailed(f"the mail server {self._host} did not take the mail") from refused
+            raise MailFailed(f"The mail server {self._host} did not take the mail.") from refused
 
     def _hand_over(self, message: EmailMessage) -> None:
         settings = self._settings
@@ -98,7 +98,7 @@ def _message(mail: Mail, sender: str) -> EmailMessage:
         message["To"] = ", ".join(mail.to)
         message["Subject"] = mail.subject
     except ValueError as wrong:
-        raise InvalidInput("a mail's address and subject are one line each", code="bad_mail") from wrong
+        raise InvalidInput("A mail's address and subject are one line each.", code="bad_mail") from wrong
     message["Message-ID"] = make_msgid(domain="agentflow")
     message.set_content(mail.text)
     return message

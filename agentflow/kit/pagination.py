@@ -40,9 +40,9 @@ def decode_cursor(cursor: str | None) -> str | None:
     try:
         position = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as wrong:
-        raise BadCursor("the cursor is not one of ours; use next_cursor of the page before") from wrong
+        raise BadCursor("The cursor is not one of ours; use next_cursor of the page before.") from wrong
     if not position or not position.isprintable() or encode_cursor(position) != cursor:
-        raise BadCursor("the cursor is not one of ours; use next_cursor of the page before")
+        raise BadCursor("The cursor is not one of ours; use next_cursor of the page before.")
     return position
 
 

@@ -53,7 +53,7 @@ class Rates:
             wait = await seconds_to_wait(session, kind, who, limit=limit, seconds=seconds)
         if wait:
             raise TooMany(
-                f"at most {limit} in {seconds} seconds; try again in {wait}",
+                f"At most {limit} in {seconds} seconds; try again in {wait}.",
                 retry_after=wait,
                 limit=limit,
                 seconds=seconds,

@@ -65,9 +65,7 @@ async def stream_model(
     try:
         async for chunk in bound.astream(list(messages)):
             if not isinstance(chunk, AIMessageChunk):
-                raise ModelFailed(
-                    FailureReason.BAD_ANSWER, f"a {type(chunk).__name__} came instead of a chunk"
-                )
+                raise ModelFailed(FailureReason.BAD_ANSWER, "Something else than a piece of an answer came.")
             whole = chunk if whole is None else whole + chunk
             yield chunk
     except ModelFailed:
@@ -81,13 +79,13 @@ async def stream_model(
 def _check_whole(whole: AIMessageChunk | None) -> None:
     """An answer counts only with its end mark, some content, and tool calls that can be read."""
     if whole is None:
-        raise ModelFailed(FailureReason.BAD_ANSWER, "the answer was empty")
+        raise ModelFailed(FailureReason.BAD_ANSWER, "The answer was empty.")
     if not whole.response_metadata.get("finish_reason"):
-        raise ModelFailed(FailureReason.TRUNCATED, "the stream ended without a finish_reason")
+        raise ModelFailed(FailureReason.TRUNCATED, "The stream ended without a finish_reason.")
     if not all(_is_object(chunk["args"]) for chunk in whole.tool_call_chunks):
-        raise ModelFailed(FailureReason.BAD_ANSWER, "the arguments of a tool call were not JSON")
+        raise ModelFailed(FailureReason.BAD_ANSWER, "The arguments of a tool call were not JSON.")
     if not whole.text.strip() and not whole.tool_calls:
-        raise ModelFailed(FailureReason.BAD_ANSWER, "the answer was empty")
+        raise ModelFailed(FailureReason.BAD_ANSWER, "The answer was empty.")
 
 
 def _is_object(arguments: str | None) -> bool:
@@ -107,28 +105,28 @@ def _failure(error: Exception, *, begun: bool) -> ModelFailed:
     if isinstance(error, openai.APIStatusError):
         return _status_failure(error)
     if isinstance(error, openai.APITimeoutError | TimeoutError):
-        return ModelFailed(FailureReason.TIMEOUT, "no answer in time")
+        return ModelFailed(FailureReason.TIMEOUT, "No answer came in time.")
     if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError | UnicodeDecodeError):
-        return ModelFailed(FailureReason.BAD_ANSWER, f"the answer could not be read: {error}")
+        return ModelFailed(FailureReason.BAD_ANSWER, f"The answer could not be read: {error}.")
     if begun:
-        return ModelFailed(FailureReason.TRUNCATED, f"the stream broke off: {type(error).__name__}")
+        return ModelFailed(FailureReason.TRUNCATED, f"The stream broke off: {error}.")
     if isinstance(error, openai.APIConnectionError):
-        return ModelFailed(FailureReason.UNREACHABLE, f"no connection: {error.__cause__ or error}")
-    return ModelFailed(FailureReason.CRASHED, f"{type(error).__name__}: {error}")
+        return ModelFailed(FailureReason.UNREACHABLE, f"There is no connection: {error.__cause__ or error}.")
+    return ModelFailed(FailureReason.CRASHED, f"The model could not be called: {error}.")
 
 
 def _status_failure(error: openai.APIStatusError) -> ModelFailed:
     status = error.status_code
     if status in (401, 403):
-        return ModelFailed(FailureReason.KEY_REFUSED, f"the endpoint refused the key (HTTP {status})")
+        return ModelFailed(FailureReason.KEY_REFUSED, f"The endpoint refused the key (HTTP {status}).")
     if status == 429:
         wait = error.response.headers.get("retry-after", "unknown")
-        return ModelFailed(FailureReason.RATE_LIMITED, f"HTTP 429, retry after {wait}")
+        return ModelFailed(FailureReason.RATE_LIMITED, f"It answered HTTP 429, retry after {wait}.")
     if status == 408:
-        return ModelFailed(FailureReason.TIMEOUT, "HTTP 408")
+        return ModelFailed(FailureReason.TIMEOUT, "It answered HTTP 408.")
     if status >= 500:
-        return ModelFailed(FailureReason.SERVER_ERROR, f"HTTP {status}")
-    return ModelFailed(FailureReason.REJECTED, f"HTTP {status}")
+        return ModelFailed(FailureReason.SERVER_ERROR, f"It answered HTTP {status}.")
+    return ModelFailed(FailureReason.REJECTED, f"It answered HTTP {status}.")
 
 
 def _causes(error: BaseException) -> list[BaseException]:

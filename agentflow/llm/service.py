@@ -88,7 +88,7 @@ async def get_connection(session: AsyncSession, workspace_id: str, connection_id
     """The connection. Raises ConnectionNotFound."""
     connection = await repository.find_connection(session, workspace_id, connection_id)
     if connection is None:
-        raise ConnectionNotFound("there is no such model connection")
+        raise ConnectionNotFound("There is no such model connection.")
     return connection
 
 
@@ -110,7 +110,7 @@ async def restore_connection(session: AsyncSession, workspace_id: str, connectio
     since = now(session) - timedelta(days=BIN_DAYS)
     connection = await repository.find_binned_connection(session, workspace_id, connection_id, since=since)
     if connection is None or connection.created_by_environment:
-        raise ConnectionNotFound("there is no such model connection in the bin")
+        raise ConnectionNotFound("There is no such model connection in the bin.")
     connection.deleted_at = None
     return connection
 
@@ -159,7 +159,7 @@ async def _own(session: AsyncSession, workspace_id: str, connection_id: str) -> 
     connection = await get_connection(session, workspace_id, connection_id)
     if connection.created_by_environment:
         raise ConnectionFromEnvironment(
-            "this connection comes from OPENAI_API_KEY, OPENAI_BASE_URL and AGENTFLOW_MODEL; change it there"
+            "This connection comes from OPENAI_API_KEY, OPENAI_BASE_URL and AGENTFLOW_MODEL; change it there."
         )
     return connection
 

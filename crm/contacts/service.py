@@ -45,7 +45,7 @@ async def open_contact(
     await repository.delete_contact(session, workspace_id, contact.id)
     known = await repository.find_identity(session, workspace_id, account_id, ref)
     if known is None:
-        raise ContactNotFound("this name on the channel belongs to another workspace")
+        raise ContactNotFound("This name on the channel belongs to another workspace.")
     return known.contact_id
 
 

@@ -35,12 +35,12 @@ def check_strength(password: str, *, email: str) -> None:
     Raises WeakPassword, which says what is allowed.
     """
     if len(password) < MIN_LENGTH:
-        raise WeakPassword(f"the password has {len(password)} characters; at least {MIN_LENGTH} are needed")
+        raise WeakPassword(f"The password has {len(password)} characters; at least {MIN_LENGTH} are needed.")
     if len(set(password)) < 5:
-        raise WeakPassword("the password repeats too few characters; use at least 5 different ones")
+        raise WeakPassword("The password repeats too few characters; use at least 5 different ones.")
     name = email.partition("@")[0].lower()
     if len(name) > 3 and name in password.lower():
-        raise WeakPassword("the password must not hold the e-mail address")
+        raise WeakPassword("The password must not hold the e-mail address.")
 
 
 def new_secret() -> str:

@@ -51,7 +51,7 @@ class WorkspaceUpdate(BaseModel):
     def _known_zone(cls, value: str | None) -> str | None:
         """Only zones of the IANA database."""
         if value is not None and value not in available_timezones():
-            raise ValueError("is not a time zone of the IANA database, such as Europe/Amsterdam")
+            raise ValueError("This is not a time zone of the IANA database, such as Europe/Amsterdam")
         return value
 
 

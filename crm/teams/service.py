@@ -65,7 +65,7 @@ async def get_workspace(session: AsyncSession, workspace_id: str) -> Workspace:
     """Raises RecordNotFound."""
     workspace = await repository.find_workspace(session, workspace_id)
     if workspace is None:
-        raise RecordNotFound("there is no such workspace")
+        raise RecordNotFound("There is no such workspace.")
     return workspace
 
 
@@ -117,7 +117,7 @@ async def reset_password(session: AsyncSession, *, email: str, password_hash: st
     """
     staff = await repository.find_staff_by_email(session, email)
     if staff is None:
-        raise RecordNotFound(f"no staff member has the e-mail address {email}")
+        raise RecordNotFound(f"No staff member has the e-mail address {email}.")
     staff.password_hash = password_hash
     staff.must_change_password = True
     await repository.delete_logins(session, staff.id)
@@ -133,7 +133,7 @@ async def log_in(db: Database, *, email: str, password: str) -> LoggedIn:
         staff = await repository.find_staff_by_email(session, email)
     known = staff.password_hash if staff else None
     if not await asyncio.to_thread(check_password, known, password) or staff is None:
-        raise WrongCredentials("the e-mail address or the password is wrong")
+        raise WrongCredentials("The e-mail address or the password is wrong.")
     token, csrf_token = new_secret(), new_secret()
     async with db.transaction() as session:
         await repository.delete_expired_logins(session, at=now(session))
@@ -159,7 +159,7 @@ async def renew_csrf(session: AsyncSession, token: str) -> str:
     """A new CSRF token for a page that was reloaded and lost its own."""
     found = await repository.find_login(session, hash_secret(token), at=now(session))
     if found is None:
-        raise NoCredential("the log-in has expired")
+        raise NoCredential("The log-in has expired.")
     csrf_token = new_secret()
     found[0].csrf_hash = hash_secret(csrf_token)
     return csrf_token
@@ -173,9 +173,9 @@ async def change_password(db: Database, principal: Principal, *, current: str, n
     async with db.read() as session:
         staff = await get_staff(session, principal)
     if not await asyncio.to_thread(check_password, staff.password_hash, current):
-        raise WrongCredentials("the current password is wrong")
+        raise WrongCredentials("The current password is wrong.")
     if new == current:
-        raise WeakPassword("the new password is the current one; choose another")
+        raise WeakPassword("The new password is the current one; choose another.")
     check_strength(new, email=staff.email)
     password_hash = await asyncio.to_thread(hash_password, new)
     async with db.transaction() as session:
@@ -189,7 +189,7 @@ async def get_staff(session: AsyncSession, principal: Principal) -> StaffMember:
     """The staff member behind a principal. Raises RecordNotFound for an API key."""
     staff = await repository.find_staff(session, principal.workspace_id, principal.staff_id or "")
     if staff is None:
-        raise RecordNotFound("only a logged-in staff member can do this")
+        raise RecordNotFound("Only a logged-in staff member can do this.")
     return staff
 
 
@@ -197,7 +197,7 @@ async def principal_of_login(session: AsyncSession, token: str) -> Principal:
     """Who a session cookie belongs to. Raises NoCredential."""
     found = await repository.find_login(session, hash_secret(token), at=now(session))
     if found is None:
-        raise NoCredential("the log-in has expired; log in again")
+        raise NoCredential("The log-in has expired; log in again.")
     login, staff = found
     return Principal(
         id=staff.id,
@@ -213,7 +213,7 @@ async def principal_of_key(session: AsyncSession, secret: str) -> Principal:
     """Who an API key belongs to. Raises NoCredential."""
     key = await repository.find_key_by_hash(session, hash_secret(secret))
     if key is None:
-        raise NoCredential("the API key is unknown or was revoked")
+        raise NoCredential("The API key is unknown or was revoked.")
     return Principal(
         id=key.id,
         workspace_id=key.workspace_id,
@@ -243,7 +243,7 @@ async def revoke_key(session: AsyncSession, workspace_id: str, key_id: str) -> A
     """Stop a key for good; revoking twice keeps the first time. Raises RecordNotFound."""
     key = await repository.find_key(session, workspace_id, key_id)
     if key is None:
-        raise RecordNotFound("there is no such API key")
+        raise RecordNotFound("There is no such API key.")
     key.revoked_at = key.revoked_at or now(session)
     return key
 
@@ -298,7 +298,7 @@ async def get_team(session: AsyncSession, workspace_id: str, team_id: str | None
         else await repository.find_default_team(session, workspace_id)
     )
     if team is None:
-        raise RecordNotFound("there is no such team")
+        raise RecordNotFound("There is no such team.")
     return team
 
 

@@ -13,14 +13,11 @@ from knowledge.errors import Corrupt, SourceRefused
 
 
 @contextmanager
-def damage_refused(filename: str) -> Iterator[None]:
+def damage_refused() -> Iterator[None]:
     """Whatever a parser trips over in this file becomes one named refusal. Raises Corrupt."""
     try:
         yield
     except (SourceRefused, MemoryError):
         raise
     except Exception as error:  # on damaged files parsers raise anything
-        raise Corrupt(
-            f"{filename} is damaged or not what its name says ({type(error).__name__}).",
-            found=type(error).__name__,
-        ) from error
+        raise Corrupt("The file is damaged, or not what its name says.") from error

@@ -30,7 +30,7 @@ csv.field_size_limit(_MAX_FIELD_CHARS)
 
 def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
     """The table in batches of rows. Raises Corrupt (not text), TooManyRows, TooManyCells, TooMuchText."""
-    text = decode_file(path, filename)
+    text = decode_file(path)
     stem = Path(filename).stem
     # The file's name is the only name this table has; one without words says nothing.
     name = " ".join(re.split(r"[_\s]+", stem)).strip() if _WORD.search(stem) else ""

@@ -13,7 +13,7 @@ from charset_normalizer import from_bytes
 
 from knowledge.errors import Corrupt
 
-# What a file is by its first bytes. Pictures are kept apart: they hold no text, which is no fault.
+# What a file is by its first bytes.
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "pdf"),
     (b"PK\x03\x04", "zip"),
@@ -31,6 +31,14 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"Rar!", "archive"),
     (b"BZh", "archive"),
 )
+KIND_NAMES = {
+    "pdf": "a PDF",
+    "zip": "a ZIP or Office file",
+    "ole": "an old Office file",
+    "picture": "a picture",
+    "program": "a program",
+    "archive": "an archive",
+}
 _BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),

@@ -62,8 +62,8 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
 
     Raises Corrupt, Encrypted, FileTooLarge (unpacked), TooManyRows, TooManyCells, TooMuchText.
     """
-    _check_container(path, filename, caps)
-    with path.open("rb") as file, damage_refused(filename):
+    _check_container(path, caps)
+    with path.open("rb") as file, damage_refused():
         book = cast(_Book, load_workbook(file, read_only=True, data_only=True, keep_links=False))
         try:
             budget = Budget(caps)
@@ -74,22 +74,22 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
             book.close()
 
 
-def _check_container(path: Path, filename: str, caps: Caps) -> None:
+def _check_container(path: Path, caps: Caps) -> None:
     """Refuse what is no workbook and what would unpack to too much, before unpacking anything."""
     with path.open("rb") as file:
         kind = sniff(file.read(16))
     if kind == "ole":
         # An encrypted workbook is an OLE file around the ZIP; a renamed .xls is one too.
         if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
-            raise Encrypted(f"{filename} is protected by a password.")
-        raise Corrupt(f"{filename} is an old Excel file (.xls) under another name.", found="xls")
+            raise Encrypted("The file is protected by a password.")
+        raise Corrupt("The file is an old Excel file (.xls) under another name.", found="xls")
     if kind != "zip":
-        raise Corrupt(f"{filename} is not an Excel workbook.", found=kind or "unknown")
-    with damage_refused(filename), zipfile.ZipFile(path) as archive:
+        raise Corrupt("The file is not an Excel workbook.", found=kind or "unknown")
+    with damage_refused(), zipfile.ZipFile(path) as archive:
         unpacked = sum(part.file_size for part in archive.infolist() if not part.filename.startswith(_MEDIA))
     if unpacked > caps.max_unpacked_bytes:
         raise FileTooLarge(
-            f"{filename} unpacks to {unpacked:,} bytes; the limit is {caps.max_unpacked_bytes:,} bytes.",
+            f"The file unpacks to {unpacked:,} bytes; the limit is {caps.max_unpacked_bytes:,} bytes.",
             limit=caps.max_unpacked_bytes,
             found=unpacked,
         )

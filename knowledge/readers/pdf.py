@@ -16,7 +16,7 @@ from knowledge.errors import Corrupt, Encrypted, FileTooLarge
 from knowledge.limits import Caps, check_pages, check_text
 from knowledge.pages import Heading, Page
 from knowledge.readers.base import damage_refused
-from knowledge.readers.decoding import sniff
+from knowledge.readers.decoding import KIND_NAMES, sniff
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # damaged files log a line for every object
 
@@ -43,20 +43,20 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
 
     Raises Corrupt (also when no page can be read), Encrypted, TooManyPages, FileTooLarge, TooMuchText.
     """
-    with path.open("rb") as file, damage_refused(filename):
+    with path.open("rb") as file, damage_refused():
         kind = sniff(file.read(16))
         if kind not in ("pdf", ""):
-            raise Corrupt(f"{filename} is not a PDF but a {kind} file.", found=kind)
+            raise Corrupt(f"The file is not a PDF but {KIND_NAMES[kind]}.", found=kind)
         reader = PdfReader(file)
-        _unlock(reader, filename)
+        _unlock(reader)
         check_pages(len(reader.pages), caps.max_pages)
-        pages = [_lines_of(page, filename) for page in reader.pages]
+        pages = [_lines_of(page) for page in reader.pages]
         if pages and all(lines is None for lines in pages):
-            raise Corrupt(f"{filename} is damaged: none of its {len(pages):,} pages can be read.")
+            raise Corrupt(f"The file is damaged: none of its {len(pages):,} pages can be read.")
         yield from _pages(pages, caps)
 
 
-def _unlock(reader: PdfReader, filename: str) -> None:
+def _unlock(reader: PdfReader) -> None:
     """Files that only restrict printing or copying open with an empty password."""
     if not reader.is_encrypted:
         return
@@ -65,10 +65,10 @@ def _unlock(reader: PdfReader, filename: str) -> None:
     except Exception:  # noqa: BLE001 - a broken or unknown cipher is as locked as a good one
         opened = False
     if not opened:
-        raise Encrypted(f"{filename} is protected by a password.")
+        raise Encrypted("The file is protected by a password.")
 
 
-def _lines_of(page: PageObject, filename: str) -> list[_Line] | None:
+def _lines_of(page: PageObject) -> list[_Line] | None:
     """The lines of a page, None when it is damaged. Raises FileTooLarge for one that unpacks without end."""
     lines: list[_Line] = []
     text, size, bold = "", 0.0, True
@@ -99,7 +99,7 @@ def _lines_of(page: PageObject, filename: str) -> list[_Line] | None:
         raise
     except LimitReachedError as error:
         if "decompress" in str(error).lower():
-            raise FileTooLarge(f"{filename} unpacks to more than a page may hold.") from error
+            raise FileTooLarge("The file unpacks to more than a page may hold.") from error
         return None
     except Exception:  # noqa: BLE001 - one damaged page must not cost the others
         return None

@@ -10,14 +10,13 @@ from pathlib import Path
 from knowledge.errors import Corrupt
 from knowledge.limits import Caps, check_text
 from knowledge.pages import Heading, Page
-from knowledge.readers.decoding import decode, sniff
+from knowledge.readers.decoding import KIND_NAMES, decode, sniff
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 _HASHES = re.compile(r"\s{0,3}(#{1,6})\s+\S")
 _UNDERLINE = re.compile(r"\s*(={3,}|-{3,})\s*$")
 _BOLD = re.compile(r"\s*\*\*[^*]+\*\*:?\s*$")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+•‣–—·]|\(?(?:\d{1,3}|[a-zA-Z])[.)])(?:\s|$)")
-_KINDS = {"pdf": "a PDF", "zip": "a ZIP or Office file", "ole": "an old Office file"}
 _MAX_HEADING_WORDS, _MAX_HEADING_CHARS, _MIN_BODY_CHARS = 14, 100, 40
 _BOLD_LEVEL, _QUESTION_LEVEL, _PLAIN_LEVEL = 6, 4, 3
 
@@ -34,22 +33,20 @@ class _Line:
 
 def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
     """One page with the whole file. Raises Corrupt for what is not text, TooMuchText."""
-    text = decode_file(path, filename)
+    text = decode_file(path)
     check_text(len(text), caps.max_text_chars)
     if text:
         yield Page(text=text, start=0, headings=tuple(headings(text)))
 
 
-def decode_file(path: Path, filename: str) -> str:
+def decode_file(path: Path) -> str:
     """The file's text, none for a picture under a text file's name. Raises Corrupt for other binary files."""
     data = path.read_bytes()
     kind = sniff(data)
     if kind == "picture":
         return ""
     if kind:
-        raise Corrupt(
-            f"{filename} is not text: it is {_KINDS.get(kind, f'a binary file ({kind})')}.", found=kind
-        )
+        raise Corrupt(f"The file is not text but {KIND_NAMES[kind]}.", found=kind)
     return decode(data)
 
 

@@ -156,7 +156,7 @@ async def test_that_agents_are_listed_in_pages(db: Database, workspace_id: str, 
     [
         (["name"], "keys and values"),
         ({}, "name: Field required"),
-        ({"name": "R", "tonne": "friendly"}, "unknown key tonne"),
+        ({"name": "R", "tonne": "friendly"}, "Unknown key tonne."),
         ({"name": "R", "answer_length": "huge"}, "answer_length: Input should be"),
         (
             {"name": "R", "handoff_rules": [{"kind": "failed_turns"}]},

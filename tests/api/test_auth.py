@@ -86,7 +86,7 @@ def test_that_a_reset_for_nobody_is_one_clear_line(live_app: LiveApp) -> None:
     done = reset_password(live_app, "nobody@example.com")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "agentflow: no staff member has the e-mail address nobody@example.com\n"
+    assert done.stderr == "agentflow: No staff member has the e-mail address nobody@example.com.\n"
 
 
 def test_that_a_changed_password_ends_the_other_log_ins(
@@ -221,6 +221,8 @@ def test_that_a_workspace_takes_only_what_it_understands(live_app: LiveApp, body
     status, problem = live_app.api("PATCH", "/workspace", body)
     assert (status, problem["code"]) == (422, "invalid_input")
     assert problem["fields"][0]["field"].startswith("body.")
+    assert problem["detail"].endswith(".")
+    assert "Value error" not in problem["detail"]  # the name of an exception is nothing for people
     assert live_app.api("GET", "/workspace") == before
 
 

@@ -254,27 +254,30 @@ def files(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "give either a question or --questions"),
-        (["--json"], "give either a question or --questions"),
-        (["Hi", "--questions", "void.jsonl"], "give either a question or --questions"),
-        (["  "], "the question is empty"),
+        ([], "Give either a question or --questions"),
+        (["--json"], "Give either a question or --questions"),
+        (["Hi", "--questions", "void.jsonl"], "Give either a question or --questions"),
+        (["  "], "The question is empty."),
         (["Hi", "there"], "extra argument"),
         (["Hi", "--nothing"], "No such option"),
         (["Hi", "--source"], "requires an argument"),
         (["--questions", "none.jsonl"], "none.jsonl cannot be read"),
         (["--questions", "empty.jsonl"], "holds no question"),
-        (["--questions", "bad.jsonl"], "line 2"),
-        (["--questions", "void.jsonl"], "line 1 of the questions has no question"),
+        (["--questions", "bad.jsonl"], "Line 2"),
+        (["--questions", "void.jsonl"], "Line 1 of the questions has no question"),
         (["--questions", "latin.jsonl"], "latin.jsonl cannot be read"),
         (["Hi", "--agent", "none.yaml"], "none.yaml cannot be read"),
         (["Hi", "--agent", "bad.yaml"], "bad.yaml cannot be read"),
-        (["Hi", "--agent", "list.yaml"], "an agent file holds keys and values"),
-        (["Hi", "--agent", "unknown.yaml"], "unknown key colour"),
+        (["Hi", "--agent", "list.yaml"], "An agent file holds keys and values"),
+        (["Hi", "--agent", "unknown.yaml"], "Unknown key colour."),
         (["Hi", "--agent", "nameless.yaml"], "name"),
         (["Hi", "--source", "none.txt"], "none.txt is not a file"),
-        (["Hi", "--source", "good.txt", "--source", "other"], "two sources are named good.txt"),
-        (["Hi", "--source", "letter.docx"], ".docx"),
-        (["Hi", "--source", "torn.pdf"], "torn.pdf: "),
+        (["Hi", "--source", "good.txt", "--source", "other"], "Two sources are named good.txt"),
+        (
+            ["Hi", "--source", "letter.docx"],
+            "letter.docx: Files of type .docx cannot be read; allowed are .pdf",
+        ),
+        (["Hi", "--source", "torn.pdf"], ": torn.pdf: The file is damaged, or not what its name says."),
     ],
 )
 def test_that_wrong_usage_and_unreadable_files_are_one_clear_line(
@@ -291,7 +294,7 @@ def test_that_wrong_usage_and_unreadable_files_are_one_clear_line(
 def test_that_a_refusal_of_the_real_process_is_one_line_too(files: Path) -> None:
     done = run("ask", "--source", files / "good.txt", "--source", files / "torn.pdf", "Hi")
     check_refusal(done.returncode, done.stdout, done.stderr)
-    assert done.stderr.startswith("agentflow: torn.pdf: ")
+    assert done.stderr == "agentflow: torn.pdf: The file is damaged, or not what its name says.\n"
 
 
 def test_that_without_sources_nothing_is_known(capsys: pytest.CaptureFixture[str]) -> None:

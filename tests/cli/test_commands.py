@@ -27,7 +27,7 @@ def test_that_chat_answers_with_sources(live_app: LiveApp) -> None:
 
 def test_that_chat_says_that_no_server_answers(capsys: Capture) -> None:
     line = refuse(capsys, ["chat", "--url", "http://127.0.0.1:9"])
-    assert "no server answers at http://127.0.0.1:9" in line
+    assert "No server answers at http://127.0.0.1:9" in line
 
 
 def test_that_ingest_uploads_waits_and_says_how_it_went(live_app: LiveApp, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_that_ingest_uploads_waits_and_says_how_it_went(live_app: LiveApp, tmp_p
         "gate.txt: ready, 1 passages",
         "empty.txt: ready, 0 passages (no text was found in it)",
     ]
-    assert done.stdout.splitlines()[2].startswith("locked.pdf: failed, ")
+    assert done.stdout.splitlines()[2] == "locked.pdf: failed. The file is protected by a password."
     page: dict[str, Any] = live_app.api("GET", f"/knowledge-bases/{base}/sources")[1]
     states = {source["name"]: source["state"] for source in page["items"]}
     assert states == {"gate.txt": "ready", "empty.txt": "ready", "locked.pdf": "failed"}
@@ -55,7 +55,8 @@ def test_that_ingest_passes_on_what_the_server_refuses(
     (tmp_path / "gate.txt").write_text("The gate opens at 9:00.")
     base = ("--url", live_app.url, "--knowledge-base", live_app.knowledge_base())
     mine = ("--api-key", live_app.api_key)
-    assert "key" in refuse(capsys, ["ingest", *base, "--api-key", "afk_wrong", tmp_path / "gate.txt"])
+    wrong = refuse(capsys, ["ingest", *base, "--api-key", "afk_wrong", tmp_path / "gate.txt"])
+    assert wrong == "agentflow: gate.txt: The API key is unknown or was revoked.\n"
     assert "none.txt cannot be read" in refuse(capsys, ["ingest", *base, *mine, tmp_path / "none.txt"])
 
 
@@ -78,7 +79,7 @@ def test_that_a_taken_port_is_said_before_anything_is_made(live_app: LiveApp, tm
     home = tmp_path / "home"
     done = run("serve", AGENTFLOW_PORT=str(live_app.port), AGENTFLOW_HOME=str(home))
     check_refusal(done.returncode, done.stdout, done.stderr)
-    assert f"port {live_app.port} of 127.0.0.1 cannot be used" in done.stderr
+    assert f"Port {live_app.port} of 127.0.0.1 cannot be used" in done.stderr
     assert not home.exists()
 
 

@@ -252,7 +252,7 @@ def test_that_the_page_limit_names_the_count(tmp_path: Path) -> None:
 
 
 def test_that_a_pdf_behind_a_password_is_refused_and_one_that_only_restricts_is_read(tmp_path: Path) -> None:
-    with pytest.raises(Encrypted, match=r"safe\.pdf is protected by a password"):
+    with pytest.raises(Encrypted, match="The file is protected by a password"):
         list(pdf.read(files.encrypted_pdf(tmp_path / "safe.pdf", "secret"), "safe.pdf", CAPS))
     pages = list(pdf.read(files.encrypted_pdf(tmp_path / "open.pdf", ""), "open.pdf", CAPS))
     assert pages[0].text == "The returns desk is open until nine."

@@ -45,7 +45,7 @@ async def test_that_wrong_and_unknown_get_the_same_answer(db: Database, email: s
     await make_person(db)
     with pytest.raises(WrongCredentials) as refused:
         await teams.log_in(db, email=email, password=password)
-    assert refused.value.detail == "the e-mail address or the password is wrong"
+    assert refused.value.detail == "The e-mail address or the password is wrong."
 
 
 async def test_that_a_login_ends_with_its_time(db: Database, clock: ManualClock) -> None:
