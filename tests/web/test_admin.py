@@ -58,6 +58,23 @@ async def test_that_files_are_taken_in_watched_and_refused_by_name(live_app: Liv
     await expect(taken).to_have_count(0)
 
 
+async def test_that_a_file_that_failed_says_why_and_takes_no_place(live_app: LiveApp, visit: Visit) -> None:
+    page = await open_admin(visit, live_app)
+    before = await page.locator("#usage").inner_text()
+    broken: FilePayload = {
+        "name": "broken.pdf",
+        "mimeType": "application/pdf",
+        "buffer": b"%PDF-1.7 and no more",
+    }
+    await page.set_input_files("#files", [broken])
+    failed = page.locator(row(page, "broken.pdf"))
+    await expect(failed.locator(".state")).to_have_text("Failed", timeout=30_000)
+    await expect(failed.locator(".problem")).to_contain_text("is damaged")
+    await expect(page.locator("#usage")).to_have_text(before)
+    await failed.get_by_role("button", name="Delete broken.pdf").click()
+    await expect(failed).to_have_count(0)
+
+
 async def test_that_a_file_without_text_is_ready_with_a_warning(live_app: LiveApp, visit: Visit) -> None:
     page = await open_admin(visit, live_app)
     await page.set_input_files("#files", [text_file("blank.txt", " \n")])

@@ -95,7 +95,19 @@ export class ConversationsTab {
       event.preventDefault();
       this.reply.requestSubmit();
     });
+    let ended = true; // the box grows with its text; the newest message stays in sight above it
+    this.box.addEventListener("beforeinput", () => (ended = this.atEnd));
+    this.box.addEventListener("input", () => ended && this.toEnd());
     void this.poll();
+  }
+
+  private get atEnd(): boolean {
+    const { scrollHeight, scrollTop, clientHeight } = this.messages;
+    return scrollHeight - scrollTop - clientHeight < 40;
+  }
+
+  private toEnd(): void {
+    this.messages.scrollTop = this.messages.scrollHeight;
   }
 
   stop(): void {
@@ -168,8 +180,7 @@ export class ConversationsTab {
     const messages = await this.api.all<Message>(`conversations/${id}/messages`);
     const conversation = this.conversations.find((one) => one.id === id);
     if (id !== this.chosen || !conversation) return;
-    const { scrollHeight, scrollTop, clientHeight } = this.messages;
-    const atEnd = scrollHeight - scrollTop - clientHeight < 40;
+    const { atEnd } = this; // who reads further up is left there
     const { owner_kind, staff_id, handoff_reason } = conversation;
     const mine = owner_kind === "staff" && staff_id === this.me;
     this.contact.textContent = nameOf(conversation);
@@ -180,7 +191,7 @@ export class ConversationsTab {
     this.back.hidden = owner_kind !== "staff";
     this.reply.hidden = !mine;
     this.renderMessages(messages, nameOf(conversation));
-    if (atEnd) this.messages.scrollTop = this.messages.scrollHeight; // not under somebody who reads further up
+    if (atEnd) this.toEnd();
   }
 
   /** What stands there stays, so that an opened quote stays open; only the line under it may change. */

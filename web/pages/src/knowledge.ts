@@ -21,6 +21,7 @@ interface Source {
   warning: string | null;
   pages: number;
   passages: number;
+  live_version: number | null;
   bytes: number;
   public: boolean;
 }
@@ -124,8 +125,10 @@ export class KnowledgeTab {
 
   private render(): void {
     const limits = this.base?.limits ?? DEFAULT_LIMITS;
-    const bytes = this.sources.reduce((sum, source) => sum + source.bytes, 0);
-    const count = `${this.sources.length} of ${limits.max_sources} sources`;
+    // As the server counts: a file that failed takes no place, unless its older version still answers.
+    const counted = this.sources.filter(({ state, live_version }) => state !== "failed" || live_version !== null);
+    const bytes = counted.reduce((sum, source) => sum + source.bytes, 0);
+    const count = `${counted.length} of ${limits.max_sources} sources`;
     this.usage.textContent = `${count} · ${size(bytes)} of ${size(limits.max_bytes)}`;
     for (const [id, row] of this.rows) {
       if (this.sources.some((source) => source.id === id)) continue;
@@ -201,12 +204,15 @@ export class KnowledgeTab {
     });
     for (const { file, state, node } of waiting) {
       state.textContent = "Uploading…";
+      const bar = h("progress", { "aria-label": `Uploading ${file.name}` });
+      node.append(bar);
       const body = new FormData();
       body.append("file", file);
       try {
         await this.api.ask("POST", this.path, body);
         node.remove();
       } catch (error) {
+        bar.remove();
         this.refused(node, state, error);
       }
       await this.refresh();
