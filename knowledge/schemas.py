@@ -17,16 +17,23 @@ class KnowledgeBaseCreate(BaseModel):
     name: str = Field(min_length=1, max_length=200)
 
 
+class Limits(BaseModel):
+    """What a knowledge base may hold: sources, and bytes of all of them together or of each."""
+
+    max_sources: int
+    max_bytes: int
+    max_bytes_per_file: bool
+
+
 class KnowledgeBaseRead(BaseModel):
     """A knowledge base as callers see it."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     name: str
     generation: int
     embedding_name: str | None
     created_at: datetime
+    limits: Limits
 
 
 class Progress(BaseModel):

@@ -25,7 +25,7 @@ from agentflow.kit.settings import IngestSettings
 from knowledge import repository
 from knowledge.limits import check_bytes, check_source_count, check_type
 from knowledge.models import KnowledgeBase, Source, SourceState, SourceVersion
-from knowledge.schemas import KnowledgeBaseCreate, Progress, Reason, SourceRead
+from knowledge.schemas import KnowledgeBaseCreate, KnowledgeBaseRead, Limits, Progress, Reason, SourceRead
 
 BIN_DAYS = 30  # a deleted source can be restored for this long
 MAX_ATTEMPTS = 3  # runs in a row that may die on a version without having stored a batch
@@ -382,6 +382,22 @@ def clean_name(name: str) -> str:
     if clean in {"", ".", ".."} or len(clean) > 255:
         raise InvalidInput("A source needs a file name of 1 to 255 characters.", code="bad_source_name")
     return clean
+
+
+def read_knowledge_base(base: KnowledgeBase, settings: IngestSettings) -> KnowledgeBaseRead:
+    """A knowledge base as callers see it, with the limits that hold for it."""
+    return KnowledgeBaseRead(
+        id=base.id,
+        name=base.name,
+        generation=base.generation,
+        embedding_name=base.embedding_name,
+        created_at=base.created_at,
+        limits=Limits(
+            max_sources=settings.max_sources,
+            max_bytes=settings.max_bytes,
+            max_bytes_per_file=settings.max_bytes_per_file,
+        ),
+    )
 
 
 def read_source(source: Source, version: SourceVersion) -> SourceRead:

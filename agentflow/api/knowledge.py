@@ -31,7 +31,7 @@ async def list_knowledge_bases(
         found = await knowledge.list_knowledge_bases(
             session, who.workspace_id, after=decode_cursor(cursor), limit=limit + 1
         )
-    items = [KnowledgeBaseRead.model_validate(base) for base in found]
+    items = [knowledge.read_knowledge_base(base, app.settings.ingest) for base in found]
     return page_of(items, limit=limit, cursor_of=lambda base: base.id)
 
 
@@ -42,7 +42,7 @@ async def create_knowledge_base(
     """A new, empty knowledge base for one or more agents."""
     async with app.db.transaction() as session:
         base = await knowledge.create_knowledge_base(session, who.workspace_id, data)
-        return KnowledgeBaseRead.model_validate(base)
+        return knowledge.read_knowledge_base(base, app.settings.ingest)
 
 
 @router.get("/knowledge-bases/{knowledge_base_id}")
@@ -50,7 +50,7 @@ async def get_knowledge_base(knowledge_base_id: str, app: App, who: KnowledgeRea
     """One knowledge base."""
     async with app.db.read() as session:
         base = await knowledge.get_knowledge_base(session, who.workspace_id, knowledge_base_id)
-        return KnowledgeBaseRead.model_validate(base)
+        return knowledge.read_knowledge_base(base, app.settings.ingest)
 
 
 @router.get("/knowledge-bases/{knowledge_base_id}/sources")

@@ -7,7 +7,7 @@ import { reason, toast } from "./toast";
 interface KnowledgeBase {
   id: string;
   name: string;
-  limits?: { max_sources: number; max_bytes: number };
+  limits: { max_sources: number; max_bytes: number };
 }
 
 type State = "queued" | "reading" | "embedding" | "ready" | "failed";
@@ -27,7 +27,6 @@ interface Source {
 }
 
 const MIB = 1024 * 1024;
-const DEFAULT_LIMITS = { max_sources: 10, max_bytes: 20 * MIB };
 const POLL_MS = 700;
 const UPLOAD = "M12 16V4m0 0L7 9m5-5l5 5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3";
 const TRASH = "M4 7h16M9 7V4h6v3m-8 0l1 13h8l1-13";
@@ -124,7 +123,8 @@ export class KnowledgeTab {
   }
 
   private render(): void {
-    const limits = this.base?.limits ?? DEFAULT_LIMITS;
+    if (!this.base) return;
+    const limits = this.base.limits;
     // As the server counts: a file that failed takes no place, unless its older version still answers.
     const counted = this.sources.filter(({ state, live_version }) => state !== "failed" || live_version !== null);
     const bytes = counted.reduce((sum, source) => sum + source.bytes, 0);
