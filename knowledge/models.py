@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from agentflow.kit.db import Base, UtcDateTime
+from agentflow.kit.db import Base, EncryptedText, UtcDateTime
 
 _UNDELETED = text("deleted_at IS NULL")
 
@@ -34,6 +34,23 @@ class SourceState(StrEnum):
     EMBEDDING = "embedding"
     READY = "ready"
     FAILED = "failed"
+
+
+class Origin(StrEnum):
+    """Where a source's content comes from; all but `upload` are fetched again on a schedule."""
+
+    UPLOAD = "upload"
+    URL = "url"
+    SITE = "site"
+    GOOGLE_DOC = "google_doc"
+    GOOGLE_SHEET = "google_sheet"
+
+
+class GoogleAccess(StrEnum):
+    """How Google is asked: as a service account, or as a person who agreed."""
+
+    SERVICE_ACCOUNT = "service_account"
+    OAUTH = "oauth"
 
 
 class KnowledgeBase(Base):
@@ -52,8 +69,22 @@ class KnowledgeBase(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class GoogleConnection(Base):
+    """The right to read some documents of a Google account; what was picked stands on the sources."""
+
+    __tablename__ = "google_connections"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(String(40), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    access: Mapped[GoogleAccess] = mapped_column(String(20))
+    credentials: Mapped[str] = mapped_column(EncryptedText)  # JSON
+    authorised: Mapped[bool]  # False until the person's code was exchanged
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Source(Base):
-    """One named file of a knowledge base; its name is unique among the sources not in the bin."""
+    """One named file, page, site or document; its name is unique among the sources not in the bin."""
 
     __tablename__ = "sources"
     __table_args__ = (
@@ -65,6 +96,7 @@ class Source(Base):
             sqlite_where=_UNDELETED,
             postgresql_where=_UNDELETED,
         ),
+        Index(None, "next_sync_at"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -76,6 +108,20 @@ class Source(Base):
     public: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int]  # the newest upload
     live_version: Mapped[int | None]  # the one that answers come from
+    origin: Mapped[Origin] = mapped_column(
+        String(20), default=Origin.UPLOAD, server_default=Origin.UPLOAD.value
+    )
+    location: Mapped[str | None] = mapped_column(Text)  # an address, or the id of a Google file
+    connection_id: Mapped[str | None] = mapped_column(String(40))  # of a GoogleConnection
+    sync_options: Mapped[str | None] = mapped_column(Text)  # JSON: how far a site is followed
+    sync_every_seconds: Mapped[int | None]
+    sync_state: Mapped[str | None] = mapped_column(Text)  # JSON: what tells an unchanged answer
+    synced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last time that went well
+    next_sync_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: never, or not by itself
+    sync_claim: Mapped[str | None] = mapped_column(String(40))  # names the run that holds the lease
+    sync_lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sync_error_code: Mapped[str | None] = mapped_column(String(60))
+    sync_error_detail: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -94,6 +140,9 @@ class SourceVersion(Base):
     workspace_id: Mapped[str] = mapped_column(String(40))
     knowledge_base_id: Mapped[str] = mapped_column(String(40), index=True)
     file_key: Mapped[str] = mapped_column(String(300))
+    filename: Mapped[str | None] = mapped_column(
+        String(255)
+    )  # what readers are told; None: the source's name
     bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
     state: Mapped[SourceState] = mapped_column(String(20))
