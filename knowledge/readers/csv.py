@@ -12,7 +12,7 @@ from pathlib import Path
 from knowledge.limits import Caps
 from knowledge.pages import Page
 from knowledge.readers.tables import Budget, Cell, RawRow, table_pages
-from knowledge.readers.text import decode_file
+from knowledge.readers.text import decode_text
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS, _SAMPLE_ROWS = 64 * 1024, 100
@@ -30,7 +30,7 @@ csv.field_size_limit(_MAX_FIELD_CHARS)
 
 def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
     """The table in batches of rows. Raises Corrupt (not text), TooManyRows, TooManyCells, TooMuchText."""
-    text = decode_file(path)
+    text = decode_text(path.read_bytes())
     stem = Path(filename).stem
     # The file's name is the only name this table has; one without words says nothing.
     name = " ".join(re.split(r"[_\s]+", stem)).strip() if _WORD.search(stem) else ""

@@ -47,8 +47,8 @@ _BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SAMPLE = 64 * 1024
-_MANY_CONTROLS = 16  # from here on a share of 5 % is enough; in a short text one odd character is not
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+# A binary file that passes for UTF-16 is a tenth private use.
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ue000-\uf8ff]")
 _UTF8_PAIR = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 # Letters of Western European languages, and the marks that stand between words.
@@ -69,23 +69,30 @@ def decode(data: bytes) -> str:
 
     Raises Corrupt when the bytes are no text in any encoding.
     """
+    text = _decoded(data)
+    _check_text(text)
+    return text.replace("\x00", "\ufffd")
+
+
+def _decoded(data: bytes) -> str:
     for bom, encoding in _BOMS:
         if data.startswith(bom):
-            return _clean(data[len(bom) :].decode(encoding, errors="replace"))
+            return data[len(bom) :].decode(encoding, errors="replace")
     utf16 = _utf16_without_mark(data[:_SAMPLE])
     if utf16:
-        return _clean(data.decode(utf16, errors="replace"))
-    controls, length = len(_CONTROL.findall(data[:_SAMPLE])), len(data[:_SAMPLE])
-    if controls * 5 > length or (controls >= _MANY_CONTROLS and controls * 20 > length):
-        raise Corrupt("The file is not text: it is full of control characters.")
+        return data.decode(utf16, errors="replace")
     try:
-        return _clean(data.decode("utf-8"))
+        return data.decode("utf-8")
     except UnicodeDecodeError:
-        return _clean(_legacy(data))
+        _check_text(data[:_SAMPLE].decode("latin-1"))  # guessing an encoding for no text takes seconds
+        return _legacy(data)
 
 
-def _clean(text: str) -> str:
-    return text.replace("\x00", "\ufffd")
+def _check_text(text: str) -> None:
+    """Broken text holds odd characters too, but not one in twenty; and one alone is no sign."""
+    odd = len(_NO_TEXT.findall(text))
+    if odd > 1 and odd * 20 > len(text):
+        raise Corrupt("The file is not text: it is full of control characters.")
 
 
 def _utf16_without_mark(sample: bytes) -> str | None:

@@ -32,19 +32,20 @@ class _Line:
 
 
 def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
-    """One page with the whole file. Raises Corrupt for what is not text, TooMuchText."""
-    text = decode_file(path)
+    """One page with the whole file, none for a picture: it holds no text, as a scanned page holds none.
+
+    Raises Corrupt for any other file that is not text, TooMuchText.
+    """
+    data = path.read_bytes()
+    text = "" if sniff(data) == "picture" else decode_text(data)
     check_text(len(text), caps.max_text_chars)
     if text:
         yield Page(text=text, start=0, headings=tuple(headings(text)))
 
 
-def decode_file(path: Path) -> str:
-    """The file's text, none for a picture under a text file's name. Raises Corrupt for other binary files."""
-    data = path.read_bytes()
+def decode_text(data: bytes) -> str:
+    """The text in a file's bytes. Raises Corrupt for a binary file."""
     kind = sniff(data)
-    if kind == "picture":
-        return ""
     if kind:
         raise Corrupt(f"The file is not text but {KIND_NAMES[kind]}.", found=kind)
     return decode(data)

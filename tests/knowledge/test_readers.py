@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import random
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +41,7 @@ def rows_of(pages: Iterator[Page]) -> list[tuple[int, str]]:
         (codecs.BOM_UTF16_LE + DUTCH.encode("utf-16-le"), DUTCH),
         (codecs.BOM_UTF16_BE + DUTCH.encode("utf-16-be"), DUTCH),
         (codecs.BOM_UTF32_LE + DUTCH.encode("utf-32-le"), DUTCH),
+        (codecs.BOM_UTF32_BE + DUTCH.encode("utf-32-be"), DUTCH),
         (DUTCH.encode("utf-16-le"), DUTCH),
         (DUTCH.encode("utf-16-be"), DUTCH),
         (DUTCH.encode("cp1252"), DUTCH),
@@ -64,7 +67,9 @@ def test_that_text_is_decoded_whatever_its_encoding(content: bytes, expected: st
 
 
 @given(
-    st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=("Cs", "Cc")), max_size=300)
+    st.text(
+        alphabet=st.characters(exclude_characters="\x00", exclude_categories=("Cs", "Cc", "Co")), max_size=300
+    )
 )
 @settings(deadline=None)
 def test_that_utf8_comes_back_to_the_letter(value: str) -> None:
@@ -113,13 +118,31 @@ def test_that_another_file_renamed_to_txt_is_refused(tmp_path: Path, content: by
     assert refusal.value.members["found"] == found
 
 
-def test_that_bytes_without_any_text_are_refused_and_a_picture_has_none(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_bytes(bytes(range(1, 9)) * 100)
-    with pytest.raises(Corrupt, match="control characters"):
-        list(text.read(path, "notes.txt", CAPS))
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(range(1, 9)) * 100,
+        b"a,b\n1,\x00\x00\n",
+        b"ID3" + random.Random(1).randbytes(200),
+        codecs.BOM_UTF16_LE + random.Random(2).randbytes(400),
+        struct.pack("<200H", *range(200)),
+    ],
+    ids=["controls", "zeros", "noise", "noise marked as UTF-16", "numbers"],
+)
+def test_that_a_binary_file_under_the_name_of_a_text_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes"
+    path.write_bytes(content)
+    for reader in (text.read, csv.read):
+        with pytest.raises(Corrupt, match="The file is not text: it is full of control characters"):
+            list(reader(path, "notes", CAPS))
+
+
+def test_that_a_picture_is_an_empty_text_and_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "notes"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     assert list(text.read(path, "notes.txt", CAPS)) == []
+    with pytest.raises(Corrupt, match="The file is not text but a picture"):
+        list(csv.read(path, "notes.csv", CAPS))
 
 
 # --- csv
