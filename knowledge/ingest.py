@@ -28,8 +28,11 @@ from knowledge.chunking import ChunkDraft
 from knowledge.embedding import Embedder
 from knowledge.generation import Built, build, check_embedding, decode, indexed_text, keep_generation
 from knowledge.models import SourceState
+from knowledge.pages import TableDraft
 from knowledge.reading import ReadResult
 from knowledge.service import MAX_ATTEMPTS, fail, get_knowledge_base, give_up, purge_replaced
+from knowledge.tables.repository import add_tables, delete_tables
+from knowledge.tables.store import packed
 
 BATCH = 64  # chunks embedded and written at a time; what a killed run may lose
 FILES_AT_ONCE = 2  # one is read while another is embedded
@@ -209,6 +212,7 @@ async def _embed_file(deps: IngestDeps, run: _Run) -> None:
     with span("plan"):
         drafts = [_storable(draft) for draft in read.chunks]
         done = await _already_stored(deps, run, drafts)
+        await _keep_tables(deps, run, read.tables)
         await _hold(
             deps,
             run,
@@ -249,6 +253,15 @@ async def _already_stored(deps: IngestDeps, run: _Run, drafts: Sequence[ChunkDra
             return set(stored)
         await repository.delete_chunks(session, run.workspace_id, run.source_id, run.version)
         return set()
+
+
+async def _keep_tables(deps: IngestDeps, run: _Run, tables: Sequence[TableDraft]) -> None:
+    """Store the tables of this version in place of those of an earlier run. Raises _Lost."""
+    contents = await asyncio.to_thread(lambda: [packed(table) for table in tables])
+    async with deps.db.transaction() as session:
+        await _hold_in(session, deps, run)
+        await delete_tables(session, run.workspace_id, run.source_id, run.version)
+        await add_tables(session, run.workspace_id, run.source_id, run.version, contents)
 
 
 def _storable(draft: ChunkDraft) -> ChunkDraft:

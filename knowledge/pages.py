@@ -29,6 +29,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class TableDraft:
+    """One table as it stands in its file, from which questions about its cells are answered.
+
+    Every row has as many cells as the header, an empty one is ""; rows are (1-based number as in the file, cells
+    as shown). `title` is what stands above the table; `page` is for documents with pages.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    sheet: str | None = None
+    title: str = ""
+    page: int | None = None
+
+
+@dataclass(frozen=True)
 class Heading:
     """A heading in a page: [start, end) in code points of the whole extract; level 1 is the highest."""
 
@@ -43,7 +58,7 @@ class Page:
 
     The extract, as `agentflow extract` prints it, is the texts of all pages joined without anything between
     them; `start` is this text's place in it, in code points. `title` is what stands above a
-    sheet's header and is indexed with its rows.
+    sheet's header and is indexed with its rows. `tables` are those that end on this page.
     """
 
     text: str
@@ -53,4 +68,5 @@ class Page:
     rows: tuple[Row, ...] = ()
     headings: tuple[Heading, ...] = ()
     title: str = ""
+    tables: tuple[TableDraft, ...] = ()
     unreadable: bool = False  # the page is there but damaged

@@ -24,7 +24,16 @@ from agentflow.kit.settings import IngestSettings
 from knowledge.chunking import ChunkDraft
 from knowledge.errors import REFUSALS, ReaderCrashed, SourceRefused, TooSlow
 from knowledge.limits import Caps, check_bytes, check_type
-from knowledge.readers.frames import HEADER, MAX_FRAME_BYTES, Frame, chunk_from_json, pack, unpack
+from knowledge.pages import TableDraft
+from knowledge.readers.frames import (
+    HEADER,
+    MAX_FRAME_BYTES,
+    Frame,
+    chunk_from_json,
+    pack,
+    table_from_json,
+    unpack,
+)
 
 Warning = Literal["no_text", "partial"]
 _COMMAND = (sys.executable, "-I", "-m", "knowledge.readers")
@@ -44,6 +53,7 @@ class ReadResult:
     pages: int
     chars: int
     warning: Warning | None
+    tables: tuple[TableDraft, ...] = ()
 
 
 class ReaderPool:
@@ -81,12 +91,16 @@ class ReaderPool:
 
     def _read(self, path: Path, filename: str) -> ReadResult:
         chunks: list[ChunkDraft] = []
+        tables: list[TableDraft] = []
 
         def take(frame: Frame) -> None:
-            chunks.extend(chunk_from_json(value) for value in frame["chunks"])
+            if "tables" in frame:
+                tables.extend(table_from_json(value) for value in frame["tables"])
+            else:
+                chunks.extend(chunk_from_json(value) for value in frame["chunks"])
 
         done = self._talk(path, filename, "chunks", take)
-        return ReadResult(tuple(chunks), done["pages"], done["chars"], done["warning"])
+        return ReadResult(tuple(chunks), done["pages"], done["chars"], done["warning"], tuple(tables))
 
     def _extract(self, path: Path, filename: str) -> str:
         parts: list[str] = []

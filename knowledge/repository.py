@@ -19,6 +19,7 @@ from knowledge.models import (
     SourceState,
     SourceVersion,
 )
+from knowledge.tables.repository import delete_tables
 
 ChunkRow = Row[Any]
 
@@ -301,7 +302,8 @@ async def add_chunks(session: AsyncSession, rows: Sequence[Mapping[str, object]]
 
 
 async def delete_chunks(session: AsyncSession, workspace_id: str, source_id: str, version: int) -> None:
-    """Remove the chunks of one version."""
+    """Remove the chunks of one version, and its tables."""
+    await delete_tables(session, workspace_id, source_id, version)
     await session.execute(
         delete(Chunk).where(
             Chunk.workspace_id == workspace_id, Chunk.source_id == source_id, Chunk.version == version

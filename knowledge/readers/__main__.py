@@ -17,9 +17,9 @@ from typing import BinaryIO
 from knowledge.chunking import ChunkDraft, chunk
 from knowledge.errors import SourceRefused, TooMuchMemory
 from knowledge.limits import Caps, Kind, check_bytes, check_type
-from knowledge.pages import Page
+from knowledge.pages import Page, TableDraft
 from knowledge.readers import csv, excel, pdf, text
-from knowledge.readers.frames import HEADER, Frame, chunk_to_json, pack, unpack
+from knowledge.readers.frames import HEADER, Frame, chunk_to_json, pack, table_to_json, unpack
 
 READERS: dict[Kind, Callable[[Path, str, Caps], Iterator[Page]]] = {
     "pdf": pdf.read,
@@ -136,6 +136,8 @@ def _send_file(path: Path, filename: str, mode: str, caps: Caps, answers: Binary
                 answers.write(pack({"text": page.text[place : place + _TEXT_PART]}))
     else:
         _send_chunks(chunk(pages), pages, answers)
+        for table in pages.tables:
+            answers.write(pack({"tables": [table_to_json(table)]}))
     return {"pages": pages.pages, "chars": pages.chars, "warning": pages.warning}
 
 
@@ -156,12 +158,14 @@ class _Tally:
     def __init__(self, pages: Iterator[Page]) -> None:
         self._pages = pages
         self.pages = self.chars = self.chunks = self.unreadable = 0
+        self.tables: list[TableDraft] = []
 
     def __iter__(self) -> Iterator[Page]:
         for page in self._pages:
             self.pages += page.number is not None or page.start == 0
             self.chars += len(page.text)
             self.unreadable += page.unreadable
+            self.tables += page.tables
             yield page
 
     @property

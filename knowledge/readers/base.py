@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from knowledge.errors import Corrupt, SourceRefused
+from knowledge.pages import TableDraft
+
+__all__ = ["TableDraft", "damage_refused"]
 
 
 @dataclass(frozen=True)

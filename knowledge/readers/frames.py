@@ -3,7 +3,7 @@ customers' files stand at the other end.
 
 At start  {"ready": true}
 Request   {"path", "filename", "mode": "chunks" | "extract", "caps": {...}}
-Answers   {"chunks": [...]} or {"text": "..."}, any number of them, then one of
+Answers   {"chunks": [...]} or {"tables": [...]} or {"text": "..."}, any number of them, then one of
           {"done": {"pages", "chars", "warning"}, "last"}   {"refused": {"code", "detail", "members"}, "last"}
           where a true "last" says that the process ends now.
 """
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from knowledge.chunking import ChunkDraft, SentenceDraft
+from knowledge.pages import TableDraft
 
 Frame = dict[str, Any]
 
@@ -69,6 +70,24 @@ def chunk_from_json(value: Sequence[Any]) -> ChunkDraft:
         row=row,
         heading=str(heading),
         sentences=tuple(_sentence(text, start, *sentence) for sentence in sentences),
+    )
+
+
+def table_to_json(table: TableDraft) -> list[object]:
+    """A table as a list."""
+    rows = [[number, *cells] for number, cells in table.rows]
+    return [table.sheet, table.title, table.page, table.header, rows]
+
+
+def table_from_json(value: Sequence[Any]) -> TableDraft:
+    """The table again. Raises ValueError or TypeError when the value has another shape."""
+    sheet, title, page, header, rows = value
+    return TableDraft(
+        header=tuple(map(str, header)),
+        rows=tuple((int(number), tuple(map(str, cells))) for number, *cells in rows),
+        sheet=sheet,
+        title=str(title),
+        page=page,
     )
 
 

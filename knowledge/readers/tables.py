@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from knowledge.limits import Caps, check_cells, check_rows, check_text
-from knowledge.pages import Page, Row
+from knowledge.pages import Page, Row, TableDraft
 
 _LOOK_AHEAD = 20  # rows in which a header is looked for
 _ROWS_PER_PAGE = 500  # a sheet is handed on in batches, so a large one is never held whole
@@ -50,13 +50,55 @@ class Budget:
 
 def table_pages(rows: Iterable[RawRow], sheet: str | None, name: str, budget: Budget) -> Iterator[Page]:
     """One sheet in batches of rows; `name` is indexed with every row. Raises TooMany… and TooMuchText."""
-    for title, batch in _batches(_tables(budget.counted(rows))):
+    tables: list[TableDraft] = []
+    held: Page | None = None
+    for title, batch in _batches(_tables(budget.counted(rows), _Collector(sheet, tables))):
+        if held is not None:
+            yield held
         lines = [sheet or "", title, *(row.text for row in batch)]
         text = "\n".join(line for line in lines if line) + "\n"
         heading = " > ".join(part for part in (name, title) if part)
-        yield Page(text=text, start=budget.chars, sheet=sheet, rows=tuple(batch), title=heading)
+        held = Page(text=text, start=budget.chars, sheet=sheet, rows=tuple(batch), title=heading)
         budget.chars += len(text)
         check_text(budget.chars, budget.caps.max_text_chars)
+    if held is not None:
+        yield replace(held, tables=tuple(tables))
+
+
+class _Collector:
+    """Gathers the rows of each table with the columns they stand in; titles and notes stay out."""
+
+    def __init__(self, sheet: str | None, tables: list[TableDraft]) -> None:
+        self._sheet = sheet
+        self._tables = tables
+        self._rows: list[RawRow] = []
+        self._title, self._headers = "", dict[int, str]()
+
+    def begin(self, title: str, headers: dict[int, str]) -> None:
+        """A table with this header starts; the one before is whole."""
+        self.end()
+        self._title, self._headers = title, headers
+
+    def add(self, row: RawRow) -> RawRow:
+        """One row of the table."""
+        if len(row[1]) > 1 or len(self._headers) == 1:
+            self._rows.append((row[0], tuple(row[1])))
+        return row
+
+    def end(self) -> None:
+        """No more rows come."""
+        columns = sorted({*self._headers, *(cell.column for _, cells in self._rows for cell in cells)})
+        place = {column: index for index, column in enumerate(columns)}
+        rows = []
+        for number, cells in self._rows:
+            filled = [""] * len(columns)
+            for cell in cells:
+                filled[place[cell.column]] = cell.text
+            rows.append((number, tuple(filled)))
+        if rows:
+            header = tuple(self._headers.get(column, "") for column in columns)
+            self._tables.append(TableDraft(header, tuple(rows), self._sheet, self._title))
+        self._rows = []
 
 
 def _batches(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, list[Row]]]:
@@ -73,8 +115,8 @@ def _batches(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, list[Row]]]
         yield current, batch
 
 
-def _tables(rows: Iterable[RawRow]) -> Iterator[tuple[str, Row]]:
-    """Each data row with its headers and the title above its table."""
+def _tables(rows: Iterable[RawRow], table: _Collector) -> Iterator[tuple[str, Row]]:
+    """Each data row with its headers and the title above its table, which is gathered in `table`."""
     headers: dict[int, str] = {}
     title = ""
     seen = False
@@ -92,19 +134,24 @@ def _tables(rows: Iterable[RawRow]) -> Iterator[tuple[str, Row]]:
             title = _title(above)
             headers = {} if place is None else _headers(window[place][1])
             window = window if place is None else window[place + 1 :]
+            table.begin(title, headers)
             for row in above:  # a title may hold a fact ("prices include VAT"), so it can be quoted too
                 yield title, _row(row, {})
         for row in chain(window, block):
-            yield title, _row(row, headers)
-    yield from _leftover(notes, title, headers, seen)
+            yield title, _row(table.add(row), headers)
+    yield from _leftover(notes, title, headers, None if seen else table)
+    table.end()
 
 
 def _leftover(
-    notes: Sequence[RawRow], title: str, headers: dict[int, str], seen: bool
+    notes: Sequence[RawRow], title: str, headers: dict[int, str], table: _Collector | None
 ) -> Iterator[tuple[str, Row]]:
     """Lone lines at the end: notes under a table, or all there is (a header alone, a short list)."""
-    if not seen and len(notes) > 1 and _header_place(notes) == 0:
+    if table and len(notes) > 1 and _header_place(notes) == 0:
         headers, notes = _headers(notes[0][1]), notes[1:]
+        table.begin(title, headers)
+        for row in notes:
+            table.add(row)
     for row in notes:
         yield title, _row(row, headers)
 
