@@ -32,8 +32,8 @@ class Row:
 class TableDraft:
     """One table as it stands in its file, from which questions about its cells are answered.
 
-    Every row has as many cells as the header, an empty one is ""; rows are (1-based number as in the file, cells
-    as shown). `title` is what stands above the table; `page` is for documents with pages.
+    Every row has as many cells as the header, an empty one is ""; rows are (1-based number as in the file,
+    cells as shown). `title` is what stands above the table; `page` is for documents with pages.
     """
 
     header: tuple[str, ...]
