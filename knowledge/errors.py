@@ -12,7 +12,17 @@ SourceRefused                   what all of these are; a source that fails shows
 ├── TooMuchText           422   too_much_text
 ├── TooSlow               422   too_slow
 ├── TooMuchMemory         422   too_much_memory
-└── ReaderCrashed         422   reader_crashed
+├── ReaderCrashed         422   reader_crashed
+└── NotFetched            422   not_fetched          a page, site or Google document could not be had
+    ├── NotReached              not_reached          no answer, or it broke off
+    ├── PageGone                page_gone            404 or 410
+    ├── LoginNeeded             login_needed         401, 403, or a form that asks for a password
+    ├── PageFailed              page_failed          any other answer that is no page
+    ├── AskedToWait             asked_to_wait        429 or 503; it says how long
+    ├── ForbiddenByRobots       forbidden_by_robots  the site's robots.txt
+    ├── NothingFound            nothing_found        a site without one page to read
+    ├── GoogleAccessLost        google_access_lost   the connection may not read the document, or nothing
+    └── GoogleFileGone          google_file_gone     deleted, or in Google's bin
 """
 
 from __future__ import annotations
@@ -100,6 +110,70 @@ class ReaderCrashed(SourceRefused):
     """The reading process ended without an answer; a new one takes the next file."""
 
     code = "reader_crashed"
+
+
+class NotFetched(SourceRefused):
+    """What is there could not be had; the detail says why."""
+
+    code = "not_fetched"
+
+
+class NotReached(NotFetched):
+    """The other side gave no whole answer in time."""
+
+    code = "not_reached"
+
+
+class PageGone(NotFetched):
+    """There is no such page, or not any more."""
+
+    code = "page_gone"
+
+
+class LoginNeeded(NotFetched):
+    """The page is only shown to people who log in."""
+
+    code = "login_needed"
+
+
+class PageFailed(NotFetched):
+    """The other side answered, but not with a page."""
+
+    code = "page_failed"
+
+
+class AskedToWait(NotFetched):
+    """The other side has had too many requests; `seconds` is how long it wants none."""
+
+    code = "asked_to_wait"
+
+    def __init__(self, detail: str, *, seconds: int, **members: object) -> None:
+        super().__init__(detail, retry_after=seconds, **members)
+        self.seconds = seconds
+
+
+class ForbiddenByRobots(NotFetched):
+    """The site's robots.txt keeps programs out."""
+
+    code = "forbidden_by_robots"
+
+
+class NothingFound(NotFetched):
+    """The site has no page that may be read."""
+
+    code = "nothing_found"
+
+
+class GoogleAccessLost(NotFetched):
+    """Google does not let this connection read the document."""
+
+    code = "google_access_lost"
+
+
+class GoogleFileGone(NotFetched):
+    """The document was deleted, or is hidden from this connection."""
+
+    code = "google_file_gone"
 
 
 REFUSALS: dict[str, type[SourceRefused]] = {

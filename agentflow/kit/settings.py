@@ -39,6 +39,31 @@ class IngestSettings(BaseModel):
     lease_seconds: int = 60
 
 
+class SyncSettings(BaseModel):
+    """Sources that are fetched: pages, sites and Google documents."""
+
+    every_seconds: int = 3600  # unless the source says otherwise
+    least_seconds: int = 300  # no source may ask for less
+    jitter: float = 0.1  # each waits this share longer or shorter, so that they do not all come at once
+    poll_seconds: float = 15.0  # how often it is looked for what is due
+    lease_seconds: int = 1200  # longer than any fetch may take
+    answer_seconds: float = 30.0  # for one answer of a web server
+    site_seconds: float = 900.0  # for one site
+    site_pages: int = 100  # of a site, unless the source says otherwise; at most ingest.max_pages
+    site_depth: int = 3  # links followed from the first page
+    site_page_bytes: int = 5 * 1024 * 1024  # for one page of a site
+    connections: int = 2  # to one site at a time
+    longest_delay_seconds: float = 10.0  # a robots.txt that asks for more gets this
+
+
+class GoogleSettings(BaseModel):
+    """Where Google's doors are."""
+
+    api_url: str = "https://www.googleapis.com"
+    token_url: str = "https://oauth2.googleapis.com/token"
+    consent_url: str = "https://accounts.google.com/o/oauth2/v2/auth"
+
+
 class SearchSettings(BaseModel):
     """What one search returns."""
 
@@ -138,6 +163,8 @@ class Settings(BaseSettings):
 
     server: ServerSettings = ServerSettings()
     ingest: IngestSettings = IngestSettings()
+    sync: SyncSettings = SyncSettings()
+    google: GoogleSettings = GoogleSettings()
     search: SearchSettings = SearchSettings()
     turn: TurnSettings = TurnSettings()
     livechat: LiveChatSettings = LiveChatSettings()
