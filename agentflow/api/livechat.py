@@ -38,6 +38,11 @@ router = APIRouter(prefix="/widget/v1", tags=["live chat"])
 HISTORY = 50  # messages that a returning visitor is shown
 MAX_WAIT_SECONDS = 25
 SIGNS_A_MESSAGE = 10  # typing, read and the like: so many for each message a visitor may send
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "authorization, content-type, last-event-id, cache-control",
+    "Access-Control-Max-Age": "600",
+}
 Site = Annotated[str, Path(max_length=100)]
 Language = Annotated[str, Query(max_length=35, description="the visitor's language, such as nl or en-GB")]
 
@@ -102,19 +107,22 @@ class Visitor:
     conversation_id: str
 
 
-@router.options("/{path:path}", include_in_schema=False)
-async def preflight(path: str, request: Request) -> Response:
-    """Let a page ask; whether it may read the answer, the answer itself says."""
-    return Response(
-        status_code=204,
-        headers={
-            "Access-Control-Allow-Origin": request.headers.get("origin", ""),
-            "Access-Control-Allow-Methods": "GET, POST",
-            "Access-Control-Allow-Headers": "authorization, content-type, last-event-id, cache-control",
-            "Access-Control-Max-Age": "600",
-            "Vary": "Origin",
-        },
-    )
+@router.options("/{site}/{resource}", status_code=204, include_in_schema=False)
+async def preflight_of_site(site: Site, request: Request, response: Response, app: App) -> None:
+    """Let a page that the site lists ask."""
+    async with app.db.read() as session:
+        account = await channels.get_account_by_ref(session, livechat.NAME, site)
+    _allow_page(request, response, channels.keys_of(account))
+    response.headers.update(PREFLIGHT)
+
+
+@router.options("/{resource}", status_code=204, include_in_schema=False)
+async def preflight_of_visitor(response: Response) -> None:
+    """Let any page ask, without credentials: the token that names the site comes only with the request.
+
+    Whether the page may read the answer, the answer says.
+    """
+    response.headers.update({"Access-Control-Allow-Origin": "*"} | PREFLIGHT)
 
 
 @router.get("/sources/{source_id}")

@@ -79,8 +79,14 @@ class RequestMetrics:
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "unmatched")
-                HTTP.labels(scope["method"], route, message["status"]).observe(time.perf_counter() - began)
+                seen = HTTP.labels(scope["method"], _route_of(scope), message["status"])
+                seen.observe(time.perf_counter() - began)
             await send(message)
 
         await self.app(scope, receive, watched)
+
+
+def _route_of(scope: Scope) -> str:
+    """The path as declared; of an included router FastAPI keeps the one with the prefix beside the route."""
+    route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    return getattr(route, "path", "unmatched")

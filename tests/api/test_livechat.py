@@ -390,6 +390,25 @@ def test_that_a_page_that_is_not_listed_is_refused_and_told_nothing(live_app: Li
         assert send(live_app, "POST", "/widget/v1/demo/sessions", {}, Origin=origin).status_code == 403
 
 
+def test_that_a_preflight_allows_the_pages_that_the_site_lists(live_app: LiveApp) -> None:
+    listed = "https://www.pine.example"
+    site = new_site(live_app, allowed_origins=["*.pine.example"])["ref"]
+
+    def preflight(path: str, origin: str) -> tuple[int, str | None]:
+        asked = send(
+            live_app, "OPTIONS", f"/widget/v1/{path}", Origin=origin, Access_Control_Request_Method="POST"
+        )
+        assert "access-control-allow-credentials" not in asked.headers
+        return asked.status_code, asked.headers.get("access-control-allow-origin")
+
+    for resource in ("config", "sessions"):
+        assert preflight(f"{site}/{resource}", listed) == (204, listed)
+        assert preflight(f"{site}/{resource}", EVIL) == (403, None)
+        assert preflight(f"nowhere/{resource}", listed) == (404, None)
+    for resource in ("messages", "events", "uploads"):
+        assert preflight(resource, EVIL) == (204, "*")  # the token that names the site is not there yet
+
+
 def test_that_the_api_itself_answers_no_other_origin(live_app: LiveApp) -> None:
     key = f"Bearer {live_app.api_key}"
     answer = send(live_app, "GET", "/api/v1/agents", Origin=live_app.url, Authorization=key)

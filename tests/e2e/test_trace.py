@@ -119,8 +119,12 @@ def test_that_metrics_count_turns_requests_and_sends(live_app: LiveApp) -> None:
     live_app.wait_until(lambda: metric(live_app, SENT) >= 1, 10)
     assert metric(live_app, "agentflow_first_sentence_seconds_count") >= 1
     assert metric(live_app, "agentflow_ingest_seconds_count") >= 3
-    route = 'agentflow_http_seconds_count{method="POST",route="/widget/v1/messages",status="200"}'
-    assert metric(live_app, route) >= 1
+    seen = 'agentflow_http_seconds_count{{method="{}",route="{}",status="{}"}}'
+    assert metric(live_app, seen.format("POST", "/widget/v1/messages", 200)) >= 1
+    assert live_app.api("GET", "/agents/agt_nobody")[0] == 404
+    assert metric(live_app, seen.format("GET", "/api/v1/agents/{agent_id}", 404)) >= 1
+    assert live_app.call("GET", "/api/v1/nothing")[0] == 404
+    assert metric(live_app, seen.format("GET", "unmatched", 404)) >= 1
     text = live_app.call("GET", "/metrics")[1]
     assert QUESTION not in text
     assert visitor.conversation_id not in text
