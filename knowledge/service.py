@@ -34,12 +34,16 @@ QUEUE_LEASES = 10  # a queued version may wait this many leases before its job i
 
 @dataclass(frozen=True)
 class Upload:
-    """A file about to be stored. `public` None keeps what the source had."""
+    """A file about to be stored. `public` None keeps what the source had.
+
+    `replaces` is the version it was made from, 0 for none; None when it was made from nothing.
+    """
 
     name: str
     size: int
     sha256: str
     public: bool | None = None
+    replaces: int | None = None
 
 
 async def create_knowledge_base(
@@ -92,6 +96,7 @@ async def upload(
     name: str,
     content: bytes,
     public: bool | None = None,
+    replaces: int | None = None,
 ) -> SourceRead:
     """Add a source, or replace the one of that name, and start to take it in.
 
@@ -102,7 +107,7 @@ async def upload(
     check_type(name)
     digest = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
     async with db.transaction() as session:
-        arriving = Upload(name, len(content), digest, public)
+        arriving = Upload(name, len(content), digest, public, replaces)
         source, version = await add_source(
             session, db.settings.ingest, workspace_id, knowledge_base_id, arriving
         )
@@ -130,10 +135,13 @@ async def add_source(
 ) -> tuple[Source, SourceVersion]:
     """The record of an upload, state `queued`; of an unchanged file the record that is there.
 
-    The old version answers until the new one is ready. Raises NotFound, TooManySources, FileTooLarge.
+    The old version answers until the new one is ready. Raises NotFound, TooManySources, FileTooLarge, and
+    Conflict when the version it was made from is no longer the newest.
     """
     await get_knowledge_base(session, workspace_id, knowledge_base_id, lock=True)
     source = await repository.find_source_named(session, workspace_id, knowledge_base_id, arriving.name)
+    if arriving.replaces is not None and arriving.replaces != (source.version if source else 0):
+        raise Conflict(f"{arriving.name} was replaced meanwhile; try again.", code="source_changed")
     newest = await _newest(session, source) if source else None
     if source is not None and arriving.public is not None:
         source.public = arriving.public
