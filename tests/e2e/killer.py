@@ -13,6 +13,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
+from agentflow import turn
 from agentflow.cli import app
 
 # Everything between the receipt of a message and the last event of its answer …
@@ -52,6 +53,8 @@ class Killer(SpanProcessor):
 if __name__ == "__main__":
     wanted = os.environ.get("TEST_KILL")
     if wanted:
+        # Sentences do not wait for each other, so that each turn reaches the place where one is written.
+        turn.GATHER_SECONDS = 0.0
         edge, name, number = wanted.split(":")
         provider = TracerProvider()
         provider.add_span_processor(Killer(f"{edge}:{name}", int(number)))
