@@ -38,7 +38,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "protego": ("knowledge.origins",),
     "aiohttp": ("agentflow.kit.egress",),
     "httpx": (),
-    "requests": ("knowledge.origins.google",),
+    "requests": (),
     "urllib3": (),
     "fastapi": ("agentflow.api", "agentflow.web"),
     "starlette": ("agentflow.api", "agentflow.web"),

@@ -1,0 +1,1 @@
+"""Where the content of a source that is not uploaded comes from: one file a kind."""
