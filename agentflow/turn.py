@@ -24,6 +24,7 @@ from crm.inbox.errors import OwnerChanged
 from crm.inbox.schemas import Answering, AnswerOutcome
 from crm.teams import service as teams
 from crm.teams import texts
+from knowledge.gaps import service as gaps
 
 DAY = 24 * 60 * 60
 TYPING_AFTER_SECONDS = 0.3
@@ -74,6 +75,10 @@ async def answer(desk: Desk, conversation_id: str, seq: int) -> None:
             with span("store", action=outcome.action):
                 async with desk.db.transaction() as session:
                     finished = await inbox.finish_answer(session, answering, _stored(outcome))
+                    if outcome.gap is not None:
+                        gaps.note(
+                            session, answering.workspace_id, answering.agent_id, conversation_id, outcome.gap
+                        )
         except OwnerChanged:
             return  # a person took over: nothing more is said
         finally:

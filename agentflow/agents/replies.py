@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from crm.inbox.schemas import HistoryLine
+from knowledge.gaps.schemas import Unanswered
 from knowledge.passages import Passage
 
 Action = Literal["reply", "ask", "refuse", "handoff"]
@@ -76,13 +77,17 @@ class TurnRequest:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer. `model` names what wrote it; `trace` is JSON for staff, never for the customer."""
+    """The answer. `model` names what wrote it; `trace` is JSON for staff, never for the customer.
+
+    `gap` is the question, where it ended without an answer.
+    """
 
     action: Action
     sentences: tuple[CheckedSentence, ...]
     language: str
     handoff: HandoffRequest | None = None
     guardrail: str | None = None
+    gap: Unanswered | None = None
     passages: tuple[Passage, ...] = ()
     tool_calls: tuple[ToolCallRecord, ...] = ()
     model: str = ""

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from langchain_core.language_models import BaseChatModel
 
@@ -26,6 +26,7 @@ from agentflow.agents.smalltalk import is_greeting
 from agentflow.agents.speech import Interrupted, OnSentence, Speech
 from agentflow.agents.stock import own_words
 from agentflow.agents.tools import HAND_OFF
+from agentflow.agents.topics import closest_topics
 from agentflow.kit.db import Database, refuse_inside_transaction
 from agentflow.kit.errors import NotFound
 from agentflow.kit.mail import Mail, Mailer
@@ -37,7 +38,8 @@ from agentflow.llm.failover import Candidate, FailureReason, ModelFailed
 from crm.teams import service as teams
 from crm.teams.texts import Overrides, text
 from knowledge.embedding import Embedder
-from knowledge.search import Searcher
+from knowledge.gaps.schemas import Unanswered
+from knowledge.search import Searcher, SearchResult
 from knowledge.tools import search_knowledge
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class _Ending:
     action: Action
     handoff: HandoffRequest | None = None
     guardrail: str | None = None
+    gap: Unanswered | None = None
 
 
 @dataclass
@@ -228,10 +231,24 @@ class Runner:
         verdict = loaded.policy.for_no_answer() or loaded.policy.for_failed_turns(
             draft.request.failed_turns + 1
         )
+        found = draft.turn.searches[-1] if draft.turn and draft.turn.searches else None
+        gap = await self._gap(draft, loaded.agent, found)
         if verdict is not None:
-            return await self._hand_off(draft, verdict)
+            return replace(await self._hand_off(draft, verdict), gap=gap)
         await draft.speech.say(CheckedSentence(draft.words("no_answer"), kind="stock"))
-        return _Ending("refuse")
+        if topics := closest_topics(found) if found else ():
+            offered = draft.words("no_answer_topics", topics=", ".join(topics))
+            await draft.speech.say(CheckedSentence(offered, kind="stock"))
+        return _Ending("refuse", gap=gap)
+
+    async def _gap(self, draft: _Draft, agent: AgentRead, found: SearchResult | None) -> Unanswered:
+        """The question for the admin's list of what the knowledge lacks."""
+        question = draft.request.question
+        vector = (
+            found.query_vector if found else await asyncio.to_thread(self._embedder.embed_query, question)
+        )
+        known = found is not None and found.known
+        return Unanswered(agent.knowledge_base_id, question, draft.language, known, vector)
 
     async def _rescue(self, draft: _Draft) -> _Ending:
         """No model answered, or something broke: what was said stands, else people or an apology."""
@@ -395,6 +412,7 @@ class Runner:
             language=draft.language,
             handoff=ending.handoff,
             guardrail=ending.guardrail,
+            gap=ending.gap,
             passages=turn.passages if turn else (),
             tool_calls=tuple(turn.tool_calls) if turn else (),
             model=turn.model if turn else "",

@@ -17,6 +17,7 @@ from agentflow.api import (
     auth,
     channels,
     errors,
+    gaps,
     health,
     inbox,
     knowledge,
@@ -57,7 +58,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     )
     errors.install(app)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
-    for part in (auth, people, knowledge, agents, model_connections, channels, inbox):
+    for part in (auth, people, knowledge, gaps, agents, model_connections, channels, inbox):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(livechat.router, responses=errors.RESPONSES)

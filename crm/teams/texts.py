@@ -74,11 +74,11 @@ _TEXTS: dict[str, dict[str, str]] = {
         "Je suis désolé, je n’ai pas d’information à ce sujet.",
     ),
     "no_answer_topics": _row(
-        "Ik kan je helpen met: {topics}",
-        "I can help with: {topics}",
-        "Ich kann bei diesen Themen helfen: {topics}",
-        "Puedo ayudarle con: {topics}",
-        "Je peux vous aider sur : {topics}",
+        "Ik weet wel iets over: {topics}.",
+        "I do know about: {topics}.",
+        "Ich weiß etwas über: {topics}.",
+        "Sí tengo información sobre: {topics}.",
+        "J’ai en revanche des informations sur : {topics}.",
     ),
     "handoff_done": _row(
         "Ik verbind je door met {team}.",
