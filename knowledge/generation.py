@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import now
@@ -46,7 +47,7 @@ class Content:
 
     chunks: tuple[StoredChunk, ...]
     vectors: FloatMatrix
-    sentence_vectors: FloatMatrix
+    sentence_vectors: NDArray[np.float16]
     offsets: np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
@@ -97,7 +98,7 @@ def decode(rows: Sequence[ChunkRow], dim: int) -> Content:
     return Content(
         chunks,
         vectors.reshape(-1, dim),
-        sentences.astype(np.float32).reshape(-1, dim),
+        sentences.reshape(-1, dim),
         np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
     )
 

@@ -66,16 +66,24 @@ class LexicalIndex:
         number = np.uint16 if len(texts) <= np.iinfo(np.uint16).max else np.uint32
         return cls(len(texts), grams, bounds, owners.astype(number), weights.astype(np.float16))
 
-    def scores(self, query: str) -> FloatVector:
-        """The BM25 score of every text for the query; shape (size,), 0 where nothing is shared."""
+    def scores(self, query: str, *, among: _Ints | None = None) -> FloatVector:
+        """The BM25 score of every text for the query; shape (size,), 0 where nothing is shared.
+
+        With `among` only those texts are scored, which costs less; the others have 0.
+        """
         found, repeats = self._lookup(query)
         if not len(found):
             return np.zeros(self.size, dtype=np.float32)
         spans = [slice(self._starts[row], self._starts[row + 1]) for row in found]
         texts = np.concatenate([self._texts[span] for span in spans])
-        weights = np.concatenate([self._weights[span] for span in spans]).astype(np.float64)
-        weights *= np.repeat(repeats, [span.stop - span.start for span in spans])
-        return np.bincount(texts, weights=weights, minlength=self.size).astype(np.float32)
+        weights = np.concatenate([self._weights[span] for span in spans])
+        times = np.repeat(repeats, [span.stop - span.start for span in spans])
+        if among is not None:
+            wanted = np.zeros(self.size, dtype=bool)
+            wanted[among] = True
+            kept = np.flatnonzero(wanted[texts])
+            texts, weights, times = texts[kept], weights[kept], times[kept]
+        return np.bincount(texts, weights=weights * times, minlength=self.size).astype(np.float32)
 
     def ceiling(self, query: str) -> float:
         """Sum of the rarity of the query's grams, unknown ones at the rarest: about the best score."""

@@ -5,13 +5,19 @@ Apart from `search.py` because citations and the offline model read these values
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 import numpy as np
 import numpy.typing as npt
 
+from knowledge.ranking import Evidence
+
 FloatVector = npt.NDArray[np.float32]
+
+TOPICS = 3  # offered when the answer is not known
+_TOPIC_CHARS = 80  # a longer heading is running text that was taken for one
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,32 @@ class Passage:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best passages, best first. `known` is False when the knowledge does not hold an answer."""
+    """The best passages, best first. `known` is False when the knowledge does not hold an answer.
+
+    `topics` are what the best passages are about: headings, sheets or titles, to offer instead of an answer.
+    """
 
     passages: tuple[Passage, ...]
     known: bool
     query_vector: FloatVector = field(compare=False, repr=False)
     timings_ms: Mapping[str, float] = field(compare=False)
+    topics: tuple[str, ...] = ()
+    margin: float = field(default=0.0, compare=False)  # above the line of the refusal; below 0 is not known
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)
+
+
+def topics_of(passages: Sequence[Passage]) -> tuple[str, ...]:
+    """What the passages are about, in their order, each once."""
+    return tuple(dict.fromkeys(map(_topic, passages)))[:TOPICS]
+
+
+def _topic(passage: Passage) -> str:
+    """The heading the passage begins with or stands under, else its sheet, else its source's title."""
+    first = passage.sentences[0].start if passage.sentences else None
+    opening = "" if first is None or passage.start is None else passage.text[: first - passage.start]
+    headings = [*passage.heading.split(" > "), *opening.splitlines()]
+    for heading in reversed(headings):
+        title = " ".join(heading.strip("#*=- \t").split())
+        if 0 < len(title) <= _TOPIC_CHARS:
+            return title
+    return passage.sheet or PurePath(passage.source).stem.replace("_", " ").strip() or passage.source

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.embedding import FloatMatrix, FloatVector, Foreignness
+from knowledge.embedding import FloatVector, Foreignness
 from knowledge.lexical import LexicalIndex, Script, script_of
 
 CANDIDATES = 200  # best of each half that compete
@@ -32,7 +32,7 @@ class Corpus:
     chunks: LexicalIndex
     sentences: LexicalIndex
     sentence_offsets: IntVector  # (number of chunks + 1,)
-    sentence_vectors: FloatMatrix  # (number of sentences, dim), unit rows
+    sentence_vectors: NDArray[np.floating]  # (number of sentences, dim), unit rows; halves will do
     from_sheet: NDArray[np.bool_]  # which chunks are rows of a sheet
 
 
@@ -72,7 +72,7 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Chunks best first; `sentence_lexical` is the BM25 of every sentence of the corpus."""
+    """Chunks best first; `sentence_lexical` is the BM25 of the sentences of those that were looked at."""
 
     items: tuple[Ranked, ...]
     evidence: Evidence
@@ -86,21 +86,23 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     CANDIDATES); those count as the lowest one returned.
     """
     lexical = corpus.chunks.scores(query.text)
-    sentence_lexical = corpus.sentences.scores(query.text)
     known = np.flatnonzero(~np.isnan(dense))
     candidates = np.union1d(known[_best(dense[known], CANDIDATES)], _best(lexical, CANDIDATES))
     if not len(candidates):
         nothing = Evidence(
             0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness, script_of(query.text), from_sheet=False
         )
-        return Ranking((), nothing, sentence_lexical)
+        return Ranking((), nothing, np.zeros(corpus.sentences.size, dtype=np.float32))
     floor = dense[known].min() if len(known) else 0.0
     chunk_dense = np.nan_to_num(dense[candidates], nan=float(floor))
     share = dense_share(query.foreignness)
     score = share * _z(chunk_dense) + (1 - share) * _z(lexical[candidates])
     finalists = np.sort(_best(score, FINALISTS))
     candidates, chunk_dense, score = candidates[finalists], chunk_dense[finalists], score[finalists]
-    near, close = _best_sentences(corpus, candidates, query.vector, sentence_lexical)
+    sentences, counts = _sentences_of(corpus, candidates)
+    sentence_lexical = corpus.sentences.scores(query.text, among=sentences)
+    cosines = corpus.sentence_vectors[sentences].astype(np.float32) @ query.vector
+    near, close = _best_of_each(cosines, counts), _best_of_each(sentence_lexical[sentences], counts)
     score += SENTENCE_SHARE * (share * _z(near) + (1 - share) * _z(close))
     order = np.argsort(-score, kind="stable")[:limit]
     items = tuple(
@@ -133,18 +135,21 @@ def _best(scores: FloatVector, number: int) -> IntVector:
     return np.argpartition(scores, len(scores) - number)[-number:]
 
 
-def _best_sentences(
-    corpus: Corpus, candidates: IntVector, query: FloatVector, lexical: FloatVector
-) -> tuple[FloatVector, FloatVector]:
-    """For each candidate the highest cosine and the highest BM25 among its sentences, 0 where it has none."""
-    near = np.zeros(len(candidates), dtype=np.float32)
-    close = np.zeros(len(candidates), dtype=np.float32)
-    for place, chunk in enumerate(candidates):
-        rows = slice(corpus.sentence_offsets[chunk], corpus.sentence_offsets[chunk + 1])
-        if rows.stop > rows.start:
-            near[place] = (corpus.sentence_vectors[rows] @ query).max()
-            close[place] = lexical[rows].max()
-    return near, close
+def _sentences_of(corpus: Corpus, chunks: IntVector) -> tuple[IntVector, IntVector]:
+    """The sentences of the chunks, one chunk after the other, and how many each chunk has."""
+    firsts = corpus.sentence_offsets[chunks]
+    counts = corpus.sentence_offsets[chunks + 1] - firsts
+    steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(firsts, counts) + steps, counts
+
+
+def _best_of_each(scores: FloatVector, counts: IntVector) -> FloatVector:
+    """The highest of each run of `counts` scores, 0 where a run is empty."""
+    best = np.zeros(len(counts), dtype=np.float32)
+    filled = counts > 0
+    if filled.any():
+        best[filled] = np.maximum.reduceat(scores, (np.cumsum(counts) - counts)[filled])
+    return best
 
 
 def _z(values: FloatVector) -> FloatVector:

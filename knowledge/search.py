@@ -21,8 +21,8 @@ from agentflow.kit.telemetry import span
 from knowledge import repository
 from knowledge.embedding import Embedder, FloatVector
 from knowledge.generation import Built, Content, build, check_embedding, decode, keep_generation, restore
-from knowledge.index import Points, Scope, open_index
-from knowledge.passages import Passage, PassageSentence, SearchResult
+from knowledge.index import MemoryIndex, Nearest, Points, Scope, VectorIndex
+from knowledge.passages import Passage, PassageSentence, SearchResult, topics_of
 from knowledge.ranking import CANDIDATES, Query, Ranked, Ranking, rank
 from knowledge.repository import LiveSource, Snapshot
 
@@ -34,21 +34,25 @@ class _Opened:
     """One generation of a knowledge base, ready to be searched."""
 
     generation: int
-    scope: Scope
-    live: tuple[tuple[str, int], ...]
     content: Content
     built: Built
+    nearest: Nearest
     places: dict[str, int]  # chunk id → position
 
 
 class Searcher:
-    """Searches knowledge bases; keeps the latest used ones in memory. One per process, closed at its end."""
+    """Searches knowledge bases; keeps the latest used ones in memory. One per process, closed at its end.
 
-    def __init__(self, db: Database, embedder: Embedder, settings: Settings) -> None:
+    `index` finds the nearest vectors; without one they are looked for in memory.
+    """
+
+    def __init__(
+        self, db: Database, embedder: Embedder, settings: Settings, index: VectorIndex | None = None
+    ) -> None:
         self._db = db
         self._embedder = embedder
         self._max_open = settings.search.open_indexes
-        self._index = open_index(settings)
+        self._index = index or MemoryIndex()
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -67,8 +71,9 @@ class Searcher:
             found = time.perf_counter()
             question, ranking, embedded = await asyncio.to_thread(self._rank, opened, query, limit)
             ranked = time.perf_counter()
+        passages = _passages(opened, sources, ranking)
         return SearchResult(
-            passages=_passages(opened, sources, ranking),
+            passages=passages,
             known=opened.built.calibration.known(ranking.evidence),
             query_vector=question.vector,
             timings_ms={
@@ -76,6 +81,9 @@ class Searcher:
                 "embed": 1000 * (embedded - found),
                 "rank": 1000 * (ranked - embedded),
             },
+            topics=topics_of(passages),
+            margin=opened.built.calibration.margin(ranking.evidence),
+            evidence=ranking.evidence,
         )
 
     async def warm(self, workspace_id: str, knowledge_base_id: str) -> None:
@@ -98,8 +106,7 @@ class Searcher:
         embedded = time.perf_counter()
         dense = np.full(len(opened.places), np.nan, dtype=np.float32)
         if opened.places:
-            near = self._index.search(opened.scope, opened.live, question.vector, CANDIDATES)
-            for chunk_id, cosine in near:
+            for chunk_id, cosine in opened.nearest.search(question.vector, CANDIDATES):
                 place = opened.places.get(chunk_id)
                 if place is not None:
                     dense[place] = cosine
@@ -166,10 +173,9 @@ class Searcher:
             [(chunk.source_id, chunk.version) for chunk in content.chunks],
             content.vectors,
         )
-        if content.chunks:
-            await asyncio.to_thread(self._index.fill, scope, points)
+        nearest = await asyncio.to_thread(self._index.fill, scope, points)
         places = {chunk.id: place for place, chunk in enumerate(content.chunks)}
-        return _Opened(state.generation, scope, live, content, built, places)
+        return _Opened(state.generation, content, built, nearest, places)
 
 
 def _passages(opened: _Opened, sources: dict[str, LiveSource], ranking: Ranking) -> tuple[Passage, ...]:
@@ -182,10 +188,13 @@ def _passages(opened: _Opened, sources: dict[str, LiveSource], ranking: Ranking)
 
 def _passage(opened: _Opened, source: LiveSource, item: Ranked, lexical: FloatVector) -> Passage:
     chunk = opened.content.chunks[item.index]
-    first = int(opened.content.offsets[item.index])
+    places = slice(*opened.content.offsets[item.index : item.index + 2])
+    vectors = opened.content.sentence_vectors[places].astype(np.float32)
     sentences = tuple(
-        PassageSentence(text, start, end, row, opened.content.sentence_vectors[place], float(lexical[place]))
-        for place, (text, start, end, row) in enumerate(json.loads(chunk.sentences), start=first)
+        PassageSentence(text, start, end, row, vector, float(score))
+        for (text, start, end, row), vector, score in zip(
+            json.loads(chunk.sentences), vectors, lexical[places], strict=True
+        )
     )
     return Passage(
         chunk_id=chunk.id,

@@ -13,7 +13,7 @@ from agentflow.kit.settings import Settings
 from agentflow.kit.tools import ToolContext, ToolRetry
 from knowledge import service
 from knowledge.embedding_onnx import OnnxEmbedder
-from knowledge.index import FolderIndex, Points, Scope
+from knowledge.index import MemoryIndex, Nearest, Points, Scope
 from knowledge.reindex import reindex
 from knowledge.schemas import KnowledgeBaseCreate
 from knowledge.search import Searcher
@@ -60,6 +60,17 @@ async def test_that_a_foreign_question_is_not_known(library: Library, searcher: 
     await library.add("opening.txt", OPENING)
     found = await searcher.search(WORKSPACE, library.id, "Who composed the first symphony in B flat?")
     assert not found.known
+
+
+async def test_that_what_the_nearest_passages_are_about_can_be_offered(
+    library: Library, searcher: Searcher
+) -> None:
+    await library.add("returns.txt", RETURNS)
+    await library.add("opening.txt", OPENING)
+    await library.add("spare_parts.csv", PRICES)
+    found = await searcher.search(WORKSPACE, library.id, "Is the workshop haunted by ghosts on Sundays?")
+    assert found.topics[0] == "Opening hours"
+    assert set(found.topics) == {"Opening hours", "Returns", "spare parts"}
 
 
 async def test_that_an_empty_knowledge_base_knows_nothing(library: Library, searcher: Searcher) -> None:
@@ -158,13 +169,13 @@ async def test_that_many_questions_at_once_open_the_knowledge_once(
 ) -> None:
     await library.add("returns.txt", RETURNS)
     fills: list[int] = []
-    fill = FolderIndex.fill
+    fill = MemoryIndex.fill
 
-    def counted(index: FolderIndex, scope: Scope, points: Points) -> None:
+    def counted(index: MemoryIndex, scope: Scope, points: Points) -> Nearest:
         fills.append(len(points.chunk_ids))
-        fill(index, scope, points)
+        return fill(index, scope, points)
 
-    monkeypatch.setattr(FolderIndex, "fill", counted)
+    monkeypatch.setattr(MemoryIndex, "fill", counted)
     found = await asyncio.gather(
         *(searcher.search(WORKSPACE, library.id, "What does the label cost?") for _ in range(8))
     )
