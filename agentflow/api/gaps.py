@@ -38,7 +38,7 @@ async def list_gaps(
             session,
             who.workspace_id,
             knowledge_base_id,
-            states=state or gaps.WAITING,
+            states=state or (),
             after=decode_cursor(cursor),
             limit=limit + 1,
         )

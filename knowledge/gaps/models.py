@@ -7,21 +7,12 @@ of a customer's outlives their retention.
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agentflow.kit.db import Base, EncryptedText, UtcDateTime
-
-
-class GapState(StrEnum):
-    """Where a group stands; `closed` means that the knowledge has come to hold an answer."""
-
-    OPEN = "open"
-    DRAFTED = "drafted"
-    DISMISSED = "dismissed"
-    CLOSED = "closed"
+from knowledge.gaps.schemas import GapState
 
 
 class KnowledgeGap(Base):

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, Subquery, delete, exists, func, select, tuple_, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from knowledge.gaps.models import GapState, KnowledgeGap, UnansweredQuestion
+from knowledge.gaps.models import KnowledgeGap, UnansweredQuestion
+from knowledge.gaps.schemas import GapState
 from knowledge.models import KnowledgeBase
 
 EXAMPLES = 3

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from knowledge.embedding import FloatVector
-from knowledge.gaps.models import GapState
 
 # A heading of the managed text source: one line that its reader takes for one.
 DraftQuestion = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=190)]
 DraftAnswer = Annotated[str, StringConstraints(strip_whitespace=True, max_length=8000)]
+
+
+class GapState(StrEnum):
+    """Where a group stands; `closed` means that the knowledge has come to hold an answer."""
+
+    OPEN = "open"
+    DRAFTED = "drafted"
+    DISMISSED = "dismissed"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from knowledge.embedding import Embedder
 from knowledge.explain import best_sentence
 from knowledge.gaps import repository
 from knowledge.gaps.grouping import Asked, asked, assign
-from knowledge.gaps.models import GapState, KnowledgeGap, UnansweredQuestion
-from knowledge.gaps.repository import WAITING, Group
-from knowledge.gaps.schemas import Draft, DraftEdit, GapRead, SuggestedQuote, Unanswered
+from knowledge.gaps.models import KnowledgeGap, UnansweredQuestion
+from knowledge.gaps.repository import Group
+from knowledge.gaps.schemas import Draft, DraftEdit, GapRead, GapState, SuggestedQuote, Unanswered
 from knowledge.search import Searcher
 
 log = logging.getLogger(__name__)
@@ -134,13 +134,21 @@ async def list_gaps(
     workspace_id: str,
     knowledge_base_id: str,
     *,
-    states: Collection[GapState] = WAITING,
+    states: Collection[GapState] = (),
     after: str | None = None,
     limit: int = 50,
 ) -> list[GapRead]:
-    """Groups in these states, the most asked one first; `after` is of `cursor_of_gap`. Raises BadCursor."""
+    """Groups in these states, else those that wait for an answer, the most asked one first.
+
+    `after` is of `cursor_of_gap`. Raises BadCursor.
+    """
     groups = await repository.list_groups(
-        session, workspace_id, knowledge_base_id, states=states, before=_position(after), limit=limit
+        session,
+        workspace_id,
+        knowledge_base_id,
+        states=states or repository.WAITING,
+        before=_position(after),
+        limit=limit,
     )
     questions = await repository.questions_of(session, workspace_id, groups)
     return [_read(group, questions[group.gap.id]) for group in groups]
@@ -284,7 +292,8 @@ async def close_answered(db: Database, searcher: Searcher, workspace_id: str, kn
         questions = await repository.questions_of(session, workspace_id, groups)
     if not groups:
         return
-    closed, open_ = [], []
+    closed: list[str] = []
+    open_: list[str] = []
     for group in groups:
         known = await _known(searcher, group.gap, questions[group.gap.id])
         (closed if known else open_).append(group.gap.id)

@@ -11,8 +11,7 @@ from agentflow.kit.clock import ManualClock
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
 from agentflow.kit.pagination import BadCursor
 from knowledge.gaps import faq, service
-from knowledge.gaps.models import GapState
-from knowledge.gaps.schemas import Draft, DraftEdit, GapRead, Unanswered
+from knowledge.gaps.schemas import Draft, DraftEdit, GapRead, GapState, Unanswered
 from knowledge.ingest import ingest
 from knowledge.search import Searcher
 from tests.library import OPENING, RETURNS, WORKSPACE, Library
@@ -37,7 +36,7 @@ async def ask(library: Library, *questions: str, known: bool = False, language: 
 async def groups(library: Library, *states: GapState, workspace_id: str = WORKSPACE) -> list[GapRead]:
     await service.gather(library.db, library.deps.embedder, workspace_id, library.id)
     async with library.db.read() as session:
-        return await service.list_gaps(session, workspace_id, library.id, states=states or service.WAITING)
+        return await service.list_gaps(session, workspace_id, library.id, states=states)
 
 
 async def publish(library: Library, gap: GapRead, edit: DraftEdit) -> None:
