@@ -31,6 +31,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pypdf": ("knowledge.readers",),
     "openpyxl": ("knowledge.readers",),
     "python_calamine": ("knowledge.readers",),
+    "olefile": ("knowledge.readers",),
     "trafilatura": ("knowledge.readers",),
     "lxml": ("knowledge.readers",),
     "gspread": ("knowledge.origins",),
