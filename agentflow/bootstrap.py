@@ -29,22 +29,31 @@ from channels.base import Channel
 from channels.outbox import Sender
 from channels.registry import build_channels
 from crm.inbox import service as inbox
+from knowledge import erasing, sync
 from knowledge import service as knowledge
 from knowledge.embedding import Embedder
+from knowledge.gaps import service as gaps
+from knowledge.index import MemoryIndex, VectorIndex
 from knowledge.ingest import IngestDeps, ingest_all
+from knowledge.models import Origin
+from knowledge.origins.site import SiteOrigin
+from knowledge.origins.web import UrlOrigin, Web
 from knowledge.reading import ReaderPool
 from knowledge.search import Searcher
 
 if TYPE_CHECKING:
     from agentflow.agents.runner import Runner
     from agentflow.turn import Desk
+    from knowledge.origins.google import GoogleOrigin
 
 QUEUES = (
     Queue("turns", partitioned=True),
     Queue("sends", partitioned=True, poll_seconds=0.25),
     Queue("ingest", partitioned=True, poll_seconds=0.5),
+    Queue("syncs", partitioned=True, concurrency=4, poll_seconds=0.5),
 )
 HOUR = 3600.0
+GAPS_SECONDS = 5.0  # a new generation closes the questions it answers within this time
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,8 @@ class Application:
     channels: Mapping[str, Channel]
     desk: Desk
     ingest_deps: IngestDeps
+    sync_deps: sync.SyncDeps
+    google: GoogleOrigin | None  # only where jobs run: nothing else fetches
     stopping: asyncio.Event  # set when the server stops: open event streams end
 
     async def ingest(self, source_id: str, version: int) -> None:
@@ -101,7 +112,7 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings))
         embedder = await open_embedder(settings, stack)
-        searcher = Searcher(db, embedder, settings)
+        searcher = Searcher(db, embedder, settings, _open_index(settings))
         stack.push_async_callback(searcher.close)
         reader = ReaderPool(settings.ingest)
         stack.push_async_callback(reader.close)
@@ -115,6 +126,7 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
         sender = Sender(db, channels, inbox.may_send, inbox.note_end)
         rates = Rates(db)
         deps = IngestDeps(db, files, reader, embedder)
+        google = _open_google(egress, settings) if jobs else None
         application = Application(
             settings=settings,
             db=db,
@@ -128,6 +140,8 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
             channels=channels,
             desk=_desk(db, replier, sender),
             ingest_deps=deps,
+            sync_deps=_sync_deps(db, files, egress, google),
+            google=google,
             stopping=asyncio.Event(),
         )
         db.jobs = application.jobs or NoJobs()
@@ -148,6 +162,15 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         yield db
     finally:
         await db.close()
+
+
+def _open_index(settings: Settings) -> VectorIndex:
+    """The server of AGENTFLOW_QDRANT_URL, else the memory of this process."""
+    if settings.qdrant_url is None:
+        return MemoryIndex()
+    from knowledge.index_qdrant import open_server
+
+    return open_server(settings)
 
 
 async def open_embedder(settings: Settings, stack: AsyncExitStack) -> Embedder:
@@ -210,6 +233,19 @@ async def _open_runner(
     return runner
 
 
+def _open_google(egress: Egress, settings: Settings) -> GoogleOrigin:
+    from knowledge.origins.google import GoogleOrigin
+
+    return GoogleOrigin(egress, settings)
+
+
+def _sync_deps(db: Database, files: LocalFiles, egress: Egress, google: GoogleOrigin | None) -> sync.SyncDeps:
+    web = Web(egress, db.settings)
+    fetchers = {Origin.URL: UrlOrigin(web, db.settings), Origin.SITE: SiteOrigin(web, db.settings)}
+    documents = {Origin.GOOGLE_DOC: google, Origin.GOOGLE_SHEET: google} if google else {}
+    return sync.SyncDeps(db, files, {**fetchers, **documents})
+
+
 def _desk(db: Database, replier: Runner, sender: Sender) -> Desk:
     from agentflow.turn import Desk
 
@@ -224,16 +260,24 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.register("turn", partial(turn.answer, app.desk), queue="turns", on_dead=give_up)
     jobs.register("send", sender.send, queue="sends")
     jobs.register("ingest", app.ingest, queue="ingest")
+    jobs.register("sync", partial(sync.sync, app.sync_deps), queue="syncs")
 
     async def sweep_sources() -> None:
         async with app.db.transaction() as session:
             await knowledge.sweep(session, app.settings.ingest)
 
+    async def enqueue_due() -> None:
+        async with app.db.transaction() as session:
+            await sync.enqueue_due(session, app.settings)
+
     async def purge() -> None:
-        await knowledge.purge(app.db, app.files, app.searcher.forget)
+        await erasing.purge(app.db, app.files, app.searcher.forget)
 
     jobs.every("sources", float(app.settings.ingest.lease_seconds) / 2, sweep_sources)
+    jobs.every("syncs", app.settings.sync.poll_seconds, enqueue_due)
     jobs.every("bin", HOUR, purge)
+    jobs.every("gaps", GAPS_SECONDS, partial(gaps.sweep, app.db, app.searcher, app.ingest_deps.embedder))
+    jobs.every("gaps_kept", HOUR, partial(gaps.forget, app.db))
     jobs.every("idempotency", HOUR, partial(idempotency.forget_old, app.db))
     jobs.every("rates", HOUR, app.rates.forget)
     await jobs.launch()
