@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge.ranking import Evidence
+from knowledge.tables.columns import TypedTable
 
 FloatVector = npt.NDArray[np.float32]
 
@@ -60,6 +61,7 @@ class SearchResult:
     """The best passages, best first. `known` is False when the knowledge does not hold an answer.
 
     `topics` are what the best passages are about: headings, sheets or titles, to offer instead of an answer.
+    `tables` are those of all live sources, those that the best passages come from first.
     """
 
     passages: tuple[Passage, ...]
@@ -69,6 +71,15 @@ class SearchResult:
     topics: tuple[str, ...] = ()
     margin: float = field(default=0.0, compare=False)  # above the line of the refusal; below 0 is not known
     evidence: Evidence | None = field(default=None, compare=False, repr=False)
+    tables: tuple[TypedTable, ...] = field(default=(), compare=False, repr=False)
+
+
+def nearest_first(tables: Sequence[TypedTable], passages: Sequence[Passage]) -> tuple[TypedTable, ...]:
+    """The tables in the order in which passages of their sources were found, then the others."""
+    places = {
+        source_id: place for place, source_id in enumerate(dict.fromkeys(p.source_id for p in passages))
+    }
+    return tuple(sorted(tables, key=lambda table: places.get(table.table.source_id, len(places))))
 
 
 def topics_of(passages: Sequence[Passage]) -> tuple[str, ...]:

@@ -22,9 +22,11 @@ from knowledge import repository
 from knowledge.embedding import Embedder, FloatVector
 from knowledge.generation import Built, Content, build, check_embedding, decode, keep_generation, restore
 from knowledge.index import MemoryIndex, Nearest, Points, Scope, VectorIndex
-from knowledge.passages import Passage, PassageSentence, SearchResult, topics_of
+from knowledge.passages import Passage, PassageSentence, SearchResult, nearest_first, topics_of
 from knowledge.ranking import CANDIDATES, Query, Ranked, Ranking, rank
 from knowledge.repository import LiveSource, Snapshot
+from knowledge.tables.columns import TypedTable
+from knowledge.tables.shelf import TableShelf
 
 __all__ = ["FloatVector", "Passage", "PassageSentence", "SearchResult", "Searcher"]
 
@@ -53,6 +55,7 @@ class Searcher:
         self._embedder = embedder
         self._max_open = settings.search.open_indexes
         self._index = index or MemoryIndex()
+        self._shelf = TableShelf(db, self._max_open)
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -71,6 +74,7 @@ class Searcher:
             found = time.perf_counter()
             question, ranking, embedded = await asyncio.to_thread(self._rank, opened, query, limit)
             ranked = time.perf_counter()
+            tables = await self._tables(workspace_id, knowledge_base_id, opened, sources)
         passages = _passages(opened, sources, ranking)
         return SearchResult(
             passages=passages,
@@ -84,7 +88,19 @@ class Searcher:
             topics=topics_of(passages),
             margin=opened.built.calibration.margin(ranking.evidence),
             evidence=ranking.evidence,
+            tables=nearest_first(tables, passages),
         )
+
+    async def tables(self, workspace_id: str, knowledge_base_id: str) -> tuple[TypedTable, ...]:
+        """The tables of the newest generation."""
+        opened, sources = await self._newest(workspace_id, knowledge_base_id)
+        return await self._tables(workspace_id, knowledge_base_id, opened, sources)
+
+    async def _tables(
+        self, workspace_id: str, knowledge_base_id: str, opened: _Opened, sources: dict[str, LiveSource]
+    ) -> tuple[TypedTable, ...]:
+        live = list(sources.values())
+        return await self._shelf.tables(workspace_id, knowledge_base_id, opened.generation, live)
 
     async def warm(self, workspace_id: str, knowledge_base_id: str) -> None:
         """Open the newest generation, so that the next question does not wait for it."""

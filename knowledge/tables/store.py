@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from knowledge.pages import TableDraft
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """One table of a live source. `name` is what queries call it, unique within its knowledge base."""
 
@@ -18,7 +19,12 @@ class Table:
     source: str
     version: int
     public: bool
-    draft: TableDraft
+    content: bytes
+
+    @cached_property
+    def draft(self) -> TableDraft:
+        """Its header and rows."""
+        return unpacked(self.content)
 
 
 def packed(draft: TableDraft) -> bytes:

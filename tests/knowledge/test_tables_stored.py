@@ -44,12 +44,12 @@ def test_that_cells_stand_in_their_columns_and_rows_keep_their_numbers(tmp_path:
 
 
 def test_that_each_table_of_a_workbook_has_its_sheet_and_title(tmp_path: Path) -> None:
-    spring = [["Spring prices"], ["product", "price"], ["Kitchen"], ["Kettle", 12], [], ["shop", "staff"]]
+    spring = [["Spring prices"], ["product", "price"], ["Kettle", 12], [], ["shop", "staff"]]
     path = files.xlsx(tmp_path / "a.xlsx", {"Prices": [*spring, ["North", 4]], "Notes": [["Ask us."]]})
     tables = [table for page in excel.read(path, "a.xlsx", Caps()) for table in page.tables]
     assert tables == [
-        TableDraft(("product", "price"), ((4, ("Kettle", "12")),), "Prices", "Spring prices"),
-        TableDraft(("shop", "staff"), ((7, ("North", "4")),), "Prices", ""),
+        TableDraft(("product", "price"), ((3, ("Kettle", "12")),), "Prices", "Spring prices"),
+        TableDraft(("shop", "staff"), ((6, ("North", "4")),), "Prices", ""),
     ]
 
 
