@@ -166,14 +166,21 @@ async def _set_up(app: bootstrap.Application, data: AgentCreate, files: Sequence
             session, workspace.id, data.model_copy(update={"knowledge_base_id": base.id})
         )
         await bootstrap.connect_environment_model(session, workspace.id, app.settings)
-    added = [await _add(app, workspace.id, base.id, file) for file in files]
-    await app.ingest_all([(source.id, source.version) for source in added])
-    async with app.db.read() as session:
-        for source in added:
-            _check_ready(await knowledge.get_source(session, workspace.id, source.id))
+    await take_in(app, workspace.id, base.id, files)
     return TurnRequest(
         workspace_id=workspace.id, agent_id=agent.id, conversation_id="", contact_id="", question=""
     )
+
+
+async def take_in(
+    app: bootstrap.Application, workspace_id: str, knowledge_base_id: str, files: Sequence[Path]
+) -> None:
+    """Add files to a knowledge base, here and now. Raises UnreadableSource for one that fails."""
+    added = [await _add(app, workspace_id, knowledge_base_id, file) for file in files]
+    await app.ingest_all([(source.id, source.version) for source in added])
+    async with app.db.read() as session:
+        for source in added:
+            _check_ready(await knowledge.get_source(session, workspace_id, source.id))
 
 
 async def _add(

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 from typer.exceptions import TyperException
 
-from agentflow.cli import admin, ask, remote, serve
+from agentflow.cli import admin, ask, remote, search, serve
 from agentflow.kit.errors import AppError
 from agentflow.kit.settings import Settings
 
@@ -97,6 +97,31 @@ def ask_command(
     """Answer from files, without a server: each question is a new conversation with a temporary agent."""
     order = ask.Order(question, tuple(source or ()), agent, questions, as_json)
     run(ask.ask(read_settings(), order))
+
+
+@app.command("search")
+def search_command(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    source: Annotated[
+        list[Path] | None, typer.Option(help="A file, or a folder of files; may be repeated.")
+    ] = None,
+    knowledge_base: Annotated[
+        str | None,
+        typer.Option("--knowledge-base", help="Id of one on the running server, instead of files."),
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(envvar="AGENTFLOW_API_KEY", help="A key with knowledge:read, for the server."),
+    ] = None,
+    url: Url = None,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="How many passages.")] = 10,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, one for each passage.")
+    ] = False,
+) -> None:
+    """Show which passages a question finds, with every score and what chose each."""
+    order = search.Order(question, tuple(source or ()), knowledge_base, limit, as_json)
+    run(search.search(read_settings(), order, url=url, api_key=api_key))
 
 
 @app.command("extract")

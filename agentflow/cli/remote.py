@@ -72,6 +72,14 @@ async def _egress(settings: Settings) -> AsyncIterator[Egress]:
         await egress.close()
 
 
+async def post(
+    settings: Settings, path: str, body: object, *, url: str | None, api_key: str | None
+) -> dict[str, Any]:
+    """One request to the running server. Raises ServerRefused."""
+    async with _egress(settings) as egress:
+        return await Remote(egress, url or settings.public_url, api_key).ask("POST", path, json=body)
+
+
 async def ingest(
     settings: Settings, sources: Sequence[Path], *, url: str | None, api_key: str, knowledge_base: str | None
 ) -> int:
