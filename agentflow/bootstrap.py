@@ -36,6 +36,7 @@ from knowledge.gaps import service as gaps
 from knowledge.index import MemoryIndex, VectorIndex
 from knowledge.ingest import IngestDeps, ingest_all
 from knowledge.models import Origin
+from knowledge.origins.base import Fetcher
 from knowledge.origins.site import SiteOrigin
 from knowledge.origins.web import UrlOrigin, Web
 from knowledge.reading import ReaderPool
@@ -241,9 +242,13 @@ def _open_google(egress: Egress, settings: Settings) -> GoogleOrigin:
 
 def _sync_deps(db: Database, files: LocalFiles, egress: Egress, google: GoogleOrigin | None) -> sync.SyncDeps:
     web = Web(egress, db.settings)
-    fetchers = {Origin.URL: UrlOrigin(web, db.settings), Origin.SITE: SiteOrigin(web, db.settings)}
-    documents = {Origin.GOOGLE_DOC: google, Origin.GOOGLE_SHEET: google} if google else {}
-    return sync.SyncDeps(db, files, {**fetchers, **documents})
+    origins: dict[Origin, Fetcher] = {
+        Origin.URL: UrlOrigin(web, db.settings),
+        Origin.SITE: SiteOrigin(web, db.settings),
+    }
+    if google is not None:
+        origins |= {Origin.GOOGLE_DOC: google, Origin.GOOGLE_SHEET: google}
+    return sync.SyncDeps(db, files, origins)
 
 
 def _desk(db: Database, replier: Runner, sender: Sender) -> Desk:

@@ -147,8 +147,8 @@ class AskedToWait(NotFetched):
 
     code = "asked_to_wait"
 
-    def __init__(self, detail: str, *, seconds: int, **members: object) -> None:
-        super().__init__(detail, retry_after=seconds, **members)
+    def __init__(self, detail: str, *, seconds: int) -> None:
+        super().__init__(detail, retry_after=seconds)
         self.seconds = seconds
 
 

@@ -7,7 +7,6 @@ twice; a new version goes live in one transaction, and until then, or when it fa
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database, now
@@ -26,13 +24,22 @@ from agentflow.kit.telemetry import INGEST, SOURCES, span
 from knowledge import repository
 from knowledge.chunking import ChunkDraft
 from knowledge.embedding import Embedder
-from knowledge.generation import Built, build, check_embedding, decode, indexed_text, keep_generation
+from knowledge.erasing import purge_replaced
+from knowledge.generation import Built, build, check_embedding, decode, keep_generation
 from knowledge.models import SourceState
 from knowledge.pages import TableDraft
 from knowledge.reading import ReadResult
-from knowledge.service import MAX_ATTEMPTS, fail, get_knowledge_base, give_up, purge_replaced
+from knowledge.service import (
+    MAX_ATTEMPTS,
+    fail,
+    get_knowledge_base,
+    give_up,
+    note_sync_error,
+    note_sync_success,
+)
 from knowledge.tables.repository import add_tables, delete_tables
 from knowledge.tables.store import packed
+from knowledge.vectors import Known, embed_rows
 
 BATCH = 64  # chunks embedded and written at a time; what a killed run may lose
 FILES_AT_ONCE = 2  # one is read while another is embedded
@@ -67,6 +74,16 @@ class _Run:
     name: str
     file_key: str
     claim: str
+
+    @property
+    def owner(self) -> dict[str, object]:
+        """What stands on every row of the version."""
+        return {
+            "workspace_id": self.workspace_id,
+            "knowledge_base_id": self.knowledge_base_id,
+            "source_id": self.source_id,
+            "version": self.version,
+        }
 
 
 class _Lost(Exception):
@@ -123,7 +140,7 @@ async def _claim(deps: IngestDeps, source_id: str, version: int) -> _Run | None:
             row.knowledge_base_id,
             source_id,
             version,
-            source.name,
+            row.filename or source.name,
             row.file_key,
             row.claim,
         )
@@ -195,6 +212,7 @@ async def _refuse(deps: IngestDeps, run: _Run, refusal: AppError) -> None:
         if found is None or found[1].claim != run.claim:
             return
         await fail(session, found[1], refusal.code, refusal.detail)
+        note_sync_error(session, found[0], refusal.code, refusal.detail)
     SOURCES.labels(status="failed").inc()
     await deps.files.delete(run.file_key)
 
@@ -224,13 +242,14 @@ async def _embed_file(deps: IngestDeps, run: _Run) -> None:
             progress_total=len(drafts),
             embedding_fingerprint=deps.embedder.fingerprint,
         )
+    known = await _known(deps, run)
     left = [(position, draft) for position, draft in enumerate(drafts) if position not in done]
     writing: asyncio.Task[None] | None = None
     try:
         for first in range(0, len(left), BATCH):
             batch = left[first : first + BATCH]
             with span("embed", chunks=len(batch)):
-                rows = await asyncio.to_thread(_embed, deps.embedder, run, batch)
+                rows = await asyncio.to_thread(embed_rows, deps.embedder, run.owner, batch, known)
             if writing:
                 await writing
             writing = asyncio.create_task(_write(deps, run, rows, len(done) + first + len(batch)))
@@ -255,6 +274,18 @@ async def _already_stored(deps: IngestDeps, run: _Run, drafts: Sequence[ChunkDra
         return set()
 
 
+async def _known(deps: IngestDeps, run: _Run) -> Known:
+    """The vectors of the version that answers now, if this embedder made them."""
+    async with deps.db.read() as session:
+        base = await get_knowledge_base(session, run.workspace_id, run.knowledge_base_id)
+        source = await repository.find_source(session, run.workspace_id, run.source_id)
+        live = source[0].live_version if source else None
+        if live is None or base.embedding_fingerprint != deps.embedder.fingerprint:
+            return Known()
+        rows = await repository.chunks_of(session, run.workspace_id, [(run.source_id, live)])
+    return await asyncio.to_thread(Known.of, rows, deps.embedder.dim)
+
+
 async def _keep_tables(deps: IngestDeps, run: _Run, tables: Sequence[TableDraft]) -> None:
     """Store the tables of this version in place of those of an earlier run. Raises _Lost."""
     contents = await asyncio.to_thread(lambda: [packed(table) for table in tables])
@@ -277,40 +308,6 @@ def _storable(draft: ChunkDraft) -> ChunkDraft:
 
 def _clean(text: str) -> str:
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
-
-
-def _embed(embedder: Embedder, run: _Run, batch: Sequence[tuple[int, ChunkDraft]]) -> list[dict[str, object]]:
-    """The rows of a batch. Each different text is embedded once: chunks overlap by a sentence."""
-    places: dict[str, int] = {}
-    for _, draft in batch:
-        for text in (indexed_text(draft.heading, draft.text), *(each.text for each in draft.sentences)):
-            places.setdefault(text, len(places))
-    vectors = embedder.embed_documents(list(places))
-    halves = vectors.astype(np.float16)
-    return [
-        {
-            "id": new_id("chk"),
-            "workspace_id": run.workspace_id,
-            "knowledge_base_id": run.knowledge_base_id,
-            "source_id": run.source_id,
-            "version": run.version,
-            "position": position,
-            "text": draft.text,
-            "heading": draft.heading,
-            "start": draft.start,
-            "end": draft.end,
-            "page": draft.page,
-            "sheet": draft.sheet,
-            "row": draft.row,
-            "vector": vectors[places[indexed_text(draft.heading, draft.text)]].tobytes(),
-            "sentences": json.dumps(
-                [[each.text, each.start, each.end, each.row] for each in draft.sentences],
-                ensure_ascii=False,
-            ),
-            "sentence_vectors": halves[[places[each.text] for each in draft.sentences]].tobytes(),
-        }
-        for position, draft in batch
-    ]
 
 
 async def _write(deps: IngestDeps, run: _Run, rows: Sequence[Mapping[str, object]], done: int) -> None:
@@ -380,3 +377,4 @@ async def _replace_live(session: AsyncSession, run: _Run) -> None:
         await repository.delete_chunks(session, run.workspace_id, run.source_id, source.live_version)
     source.live_version = run.version
     source.updated_at = now(session)
+    note_sync_success(session, source)

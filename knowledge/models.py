@@ -29,6 +29,7 @@ _UNDELETED = text("deleted_at IS NULL")
 class SourceState(StrEnum):
     """Where a version of a source stands; `ready` and `failed` are final."""
 
+    FETCHING = "fetching"  # its content is not here yet
     QUEUED = "queued"
     READING = "reading"
     EMBEDDING = "embedding"

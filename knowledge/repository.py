@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from knowledge.models import (
     Chunk,
+    GoogleConnection,
     KnowledgeBase,
     KnowledgeGeneration,
     Source,
     SourceState,
     SourceVersion,
 )
-from knowledge.tables.repository import delete_tables
+from knowledge.tables.repository import count_tables, delete_tables
 
 ChunkRow = Row[Any]
 
@@ -214,19 +215,105 @@ async def stale_versions(session: AsyncSession, at: datetime) -> list[SourceVers
     return list((await session.execute(query)).scalars())
 
 
-async def expired_sources(
-    session: AsyncSession, deleted_before: datetime
-) -> list[tuple[str, str, str, tuple[str, ...]]]:
-    """(workspace, knowledge base, source, file keys) of what left the bin, in every workspace."""
-    query = (
-        select(Source, SourceVersion.file_key)
-        .join(SourceVersion, SourceVersion.source_id == Source.id)
-        .where(Source.deleted_at <= deleted_before)
+async def expired_sources(session: AsyncSession, deleted_before: datetime) -> list[tuple[str, str]]:
+    """(workspace, source) of what left the bin, in every workspace."""
+    query = select(Source.workspace_id, Source.id).where(Source.deleted_at <= deleted_before)
+    return [(row[0], row[1]) for row in (await session.execute(query)).all()]
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """All that is stored of a source."""
+
+    file_keys: tuple[str, ...]
+    bytes: int
+    passages: int
+    vector_bytes: int  # of the sentences
+    tables: int
+
+
+async def holdings(session: AsyncSession, workspace_id: str, source_id: str) -> Holdings:
+    """What erasing a source would remove, its replaced versions too."""
+    versions = select(SourceVersion.file_key, SourceVersion.bytes).where(
+        SourceVersion.workspace_id == workspace_id, SourceVersion.source_id == source_id
     )
-    keys: dict[tuple[str, str, str], list[str]] = {}
-    for source, key in (await session.execute(query)).all():
-        keys.setdefault((source.workspace_id, source.knowledge_base_id, source.id), []).append(key)
-    return [(*ids, tuple(found)) for ids, found in keys.items()]
+    files = (await session.execute(versions)).all()
+    chunks = select(func.count(), func.coalesce(func.sum(func.length(Chunk.sentence_vectors)), 0)).where(
+        Chunk.workspace_id == workspace_id, Chunk.source_id == source_id
+    )
+    passages, vector_bytes = (await session.execute(chunks)).one()
+    tables = await count_tables(session, workspace_id, source_id)
+    keys = tuple(row[0] for row in files)
+    return Holdings(keys, sum(row[1] for row in files), passages, int(vector_bytes), tables)
+
+
+async def all_file_keys(session: AsyncSession) -> set[str]:
+    """The files that some version in some workspace stands on."""
+    return set((await session.execute(select(SourceVersion.file_key))).scalars())
+
+
+async def all_source_ids(session: AsyncSession) -> set[str]:
+    """Every source of every workspace, those in the bin too."""
+    return set((await session.execute(select(Source.id))).scalars())
+
+
+async def delete_orphans(session: AsyncSession) -> int:
+    """Remove generations that no search reads any more, in every workspace; returns how many."""
+    newest = select(KnowledgeBase.generation).where(KnowledgeBase.id == KnowledgeGeneration.knowledge_base_id)
+    result = await session.execute(
+        delete(KnowledgeGeneration)
+        .where(KnowledgeGeneration.generation < newest.scalar_subquery())
+        .returning(KnowledgeGeneration.generation)
+    )
+    return len(result.all())
+
+
+async def due_sources(session: AsyncSession, at: datetime, limit: int) -> list[Source]:
+    """Sources of every workspace whose time to be fetched has come and that no run is at."""
+    query = (
+        select(Source)
+        .where(
+            Source.next_sync_at <= at,
+            Source.deleted_at.is_(None),
+            or_(Source.sync_lease_until.is_(None), Source.sync_lease_until <= at),
+        )
+        .order_by(Source.next_sync_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def find_source_of_job(session: AsyncSession, source_id: str) -> tuple[Source, SourceVersion] | None:
+    """A job brings an id only; the workspace is read from the record and used from then on."""
+    query = (
+        select(Source, SourceVersion)
+        .join(
+            SourceVersion,
+            and_(SourceVersion.source_id == Source.id, SourceVersion.version == Source.version),
+        )
+        .where(Source.id == source_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def list_google_connections(session: AsyncSession, workspace_id: str) -> list[GoogleConnection]:
+    """Oldest first."""
+    query = select(GoogleConnection).where(GoogleConnection.workspace_id == workspace_id)
+    return list((await session.execute(query.order_by(GoogleConnection.id))).scalars())
+
+
+async def find_google_connection(
+    session: AsyncSession, workspace_id: str, connection_id: str
+) -> GoogleConnection | None:
+    """One connection with its secrets."""
+    query = select(GoogleConnection).where(
+        GoogleConnection.workspace_id == workspace_id, GoogleConnection.id == connection_id
+    )
+    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def replaced_versions(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from knowledge.models import SourceState
+from knowledge.models import GoogleAccess, Origin, SourceState
 
 
 class KnowledgeBaseCreate(BaseModel):
@@ -50,6 +51,16 @@ class Reason(BaseModel):
     detail: str
 
 
+class SyncRead(BaseModel):
+    """How a source that is fetched keeps up with the original."""
+
+    every_seconds: int | None
+    running: bool
+    synced_at: datetime | None  # when what is here was last found to be what is there
+    next_sync_at: datetime | None
+    sync_error: Reason | None  # why the last time failed; answers come from what was there before
+
+
 class SourceRead(BaseModel):
     """A source: the state of its newest version, and which version answers come from."""
 
@@ -69,14 +80,115 @@ class SourceRead(BaseModel):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    origin: Origin
+    location: str | None  # an address, or the id of a Google file
+    sync: SyncRead | None  # None for an uploaded file
+
+
+class PurgeRead(BaseModel):
+    """What was removed with a source; none of it can be brought back."""
+
+    source_id: str
+    name: str
+    versions: int
+    passages: int  # with their vectors and their words in the indexes
+    sentence_vectors: int
+    tables: int
+    files: int
+    bytes: int
+
+
+SyncEvery = Annotated[int | None, Field(ge=60, le=30 * 86400, description="seconds; null: only on demand")]
 
 
 class SourceUpdate(BaseModel):
-    """What an admin may change on a source without uploading it again."""
+    """What an admin may change on a source without uploading it again; absent means unchanged."""
 
     model_config = ConfigDict(extra="forbid")
 
-    public: bool
+    public: bool = False
+    sync_every_seconds: SyncEvery = None
+
+
+class UrlCreate(BaseModel):
+    """A page, a file or a whole site by its address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(min_length=1, max_length=2000)
+    site: bool = Field(default=False, description="follow the sitemap, or else links, from this address")
+    name: str | None = Field(default=None, min_length=1, max_length=255)
+    public: bool | None = None
+    sync_every_seconds: SyncEvery = 3600
+    max_pages: int | None = Field(default=None, ge=1, description="of a site")
+    max_depth: int | None = Field(default=None, ge=0, le=20, description="links followed from the address")
+    hosts: list[Annotated[str, Field(max_length=253)]] = Field(default=[], max_length=20)
+
+
+GoogleFileId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{10,200}$")]
+
+
+class GoogleSourceCreate(BaseModel):
+    """One Google document or spreadsheet; nothing else of the account is read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    connection_id: str = Field(max_length=40)
+    file_id: GoogleFileId
+    name: str | None = Field(default=None, min_length=1, max_length=255)
+    public: bool | None = None
+    sync_every_seconds: SyncEvery = 3600
+
+
+class GoogleConnectionCreate(BaseModel):
+    """Either the key file of a service account, or an OAuth client whose consent page a person opens."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    service_account: dict[str, str] | None = Field(default=None, description="the key file's JSON")
+    client_id: str | None = Field(default=None, min_length=1, max_length=300)
+    client_secret: str | None = Field(default=None, min_length=1, max_length=300)
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        """Exactly one kind."""
+        oauth = bool(self.client_id and self.client_secret)
+        if oauth == (self.service_account is not None) or bool(self.client_id) != bool(self.client_secret):
+            raise ValueError("give service_account, or client_id and client_secret")
+        return self
+
+
+class GoogleConsent(BaseModel):
+    """What Google's consent page sent the browser back with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(min_length=1, max_length=2000)
+    state: str = Field(min_length=1, max_length=200)
+
+
+class GoogleConnectionRead(BaseModel):
+    """A connection; secrets are never shown."""
+
+    id: str
+    name: str
+    access: GoogleAccess
+    account: str  # the service account's address or the client's id: share documents with it
+    authorised: bool
+    consent_url: str | None  # what a person has to open first
+    created_at: datetime
+
+
+class GoogleDocumentRead(BaseModel):
+    """A document that may be picked."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    name: str
+    kind: Origin
+    modified: str
 
 
 class PassageRead(BaseModel):

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import ntpath
 import unicodedata
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,14 +17,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
+from agentflow.kit.events import publish
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
 from agentflow.kit.settings import IngestSettings
 from knowledge import repository
 from knowledge.limits import check_bytes, check_source_count, check_type
-from knowledge.models import KnowledgeBase, Source, SourceState, SourceVersion
-from knowledge.schemas import KnowledgeBaseCreate, KnowledgeBaseRead, Limits, Progress, Reason, SourceRead
+from knowledge.models import KnowledgeBase, Origin, Source, SourceState, SourceVersion
+from knowledge.schemas import (
+    KnowledgeBaseCreate,
+    KnowledgeBaseRead,
+    Limits,
+    Progress,
+    Reason,
+    SourceRead,
+    SyncRead,
+)
 
 BIN_DAYS = 30  # a deleted source can be restored for this long
 MAX_ATTEMPTS = 3  # runs in a row that may die on a version without having stored a batch
@@ -44,6 +52,7 @@ class Upload:
     sha256: str
     public: bool | None = None
     replaces: int | None = None
+    filename: str | None = None  # what the readers are told, where it is not the name
 
 
 async def create_knowledge_base(
@@ -142,13 +151,18 @@ async def add_source(
     source = await repository.find_source_named(session, workspace_id, knowledge_base_id, arriving.name)
     if arriving.replaces is not None and arriving.replaces != (source.version if source else 0):
         raise Conflict(f"{arriving.name} was replaced meanwhile; try again.", code="source_changed")
-    newest = await _newest(session, source) if source else None
+    if source is not None and source.origin != Origin.UPLOAD:
+        raise Conflict(
+            f"{arriving.name} is fetched from {source.location}; upload under another name.",
+            code="source_name_taken",
+        )
+    newest = await find_newest(session, source) if source else None
     if source is not None and arriving.public is not None:
         source.public = arriving.public
     if source is not None and newest is not None and _unchanged(newest, arriving):
         return source, newest
     replaced = source.id if source else None
-    await _check_limits(session, settings, workspace_id, knowledge_base_id, arriving.size, replaced=replaced)
+    await check_limits(session, settings, workspace_id, knowledge_base_id, arriving.size, replaced=replaced)
     if source is None:
         source = _new_source(session, workspace_id, knowledge_base_id, arriving)
     else:
@@ -157,12 +171,20 @@ async def add_source(
         source.version += 1
         source.updated_at = now(session)
     await session.flush()
+    return source, await new_version(session, settings, source, arriving)
+
+
+async def new_version(
+    session: AsyncSession, settings: IngestSettings, source: Source, arriving: Upload
+) -> SourceVersion:
+    """The record of the version that `source.version` names."""
     version = SourceVersion(
         source_id=source.id,
         version=source.version,
-        workspace_id=workspace_id,
-        knowledge_base_id=knowledge_base_id,
+        workspace_id=source.workspace_id,
+        knowledge_base_id=source.knowledge_base_id,
         file_key=f"sources/{source.id}/{source.version}",
+        filename=arriving.filename,
         bytes=arriving.size,
         sha256=arriving.sha256,
         state=SourceState.QUEUED,
@@ -176,10 +198,11 @@ async def add_source(
     )
     session.add(version)
     await session.flush()
-    return source, version
+    return version
 
 
-async def _newest(session: AsyncSession, source: Source) -> SourceVersion | None:
+async def find_newest(session: AsyncSession, source: Source) -> SourceVersion | None:
+    """The version that was uploaded or fetched last."""
     return await repository.find_version(session, source.workspace_id, source.id, source.version)
 
 
@@ -204,7 +227,7 @@ def _new_source(session: AsyncSession, workspace_id: str, knowledge_base_id: str
     return source
 
 
-async def _check_limits(
+async def check_limits(
     session: AsyncSession,
     settings: IngestSettings,
     workspace_id: str,
@@ -215,9 +238,9 @@ async def _check_limits(
 ) -> None:
     """KN-01 and KN-02 with `size` bytes more, instead of the bytes of the source `replaced`."""
     present = await repository.list_sources(session, workspace_id, knowledge_base_id)
-    if replaced is None:
-        # A file that could not be taken in takes up no place: there is nothing to answer from.
-        counted = [one for one, newest in present if one.live_version or newest.state != SourceState.FAILED]
+    # A file that could not be taken in takes up no place: there is nothing to answer from.
+    counted = [one.id for one, newest in present if one.live_version or newest.state != SourceState.FAILED]
+    if replaced not in counted:
         check_source_count(len(counted) + 1, settings.max_sources)
     if settings.max_bytes_per_file:
         check_bytes(size, settings.max_bytes)
@@ -291,7 +314,7 @@ async def restore_source(
     base = await get_knowledge_base(session, workspace_id, source.knowledge_base_id, lock=True)
     if await repository.find_source_named(session, workspace_id, base.id, source.name):
         raise Conflict(f"There is another source named {source.name}.", code="source_name_taken")
-    await _check_limits(session, settings, workspace_id, base.id, version.bytes, replaced=None)
+    await check_limits(session, settings, workspace_id, base.id, version.bytes, replaced=None)
     await _new_generation(session, source)
     source.deleted_at = None
     source.updated_at = now(session)
@@ -349,38 +372,25 @@ async def fail(session: AsyncSession, version: SourceVersion, code: str, detail:
     await repository.delete_chunks(session, version.workspace_id, version.source_id, version.version)
 
 
-async def purge(db: Database, files: LocalFiles, forget: Callable[[str, str, str], Awaitable[None]]) -> int:
-    """Erase what was in the bin for too long, and replaced versions. Returns how many sources were erased.
-
-    `forget` takes workspace, knowledge base and source and drops the source's vectors outside SQL. Rows go
-    last: if this run dies, they still say what is left to do.
-    """
-    async with db.read() as session:
-        expired = await repository.expired_sources(session, now(session) - timedelta(days=BIN_DAYS))
-        replaced = await repository.replaced_versions(session)
-    for workspace_id, knowledge_base_id, source_id, keys in expired:
-        await forget(workspace_id, knowledge_base_id, source_id)
-        for key in keys:
-            await files.delete(key)
-        async with db.transaction() as session:
-            await repository.delete_source(session, workspace_id, source_id)
-    await _erase(db, files, replaced)
-    return len(expired)
+def note_sync_error(session: AsyncSession, source: Source, code: str, detail: str) -> None:
+    """An update that failed, told to the admin once: what answers come from stays as it was."""
+    if source.origin == Origin.UPLOAD:
+        return
+    if source.sync_error_code != code:
+        _tell(session, source, "source_sync_failed", code=code, detail=detail)
+    source.sync_error_code, source.sync_error_detail = code, detail
 
 
-async def purge_replaced(db: Database, files: LocalFiles, source_ids: Sequence[str]) -> None:
-    """Erase the replaced versions of these sources, with their files."""
-    async with db.read() as session:
-        replaced = await repository.replaced_versions(session, source_ids)
-    await _erase(db, files, replaced)
+def note_sync_success(session: AsyncSession, source: Source) -> None:
+    """What answers come from is what is there."""
+    if source.sync_error_code is not None:
+        _tell(session, source, "source_sync_recovered")
+    source.sync_error_code = source.sync_error_detail = None
 
 
-async def _erase(db: Database, files: LocalFiles, versions: Sequence[SourceVersion]) -> None:
-    for version in versions:
-        await files.delete(version.file_key)
-    async with db.transaction() as session:
-        for version in versions:
-            await repository.delete_version(session, version.workspace_id, version.source_id, version.version)
+def _tell(session: AsyncSession, source: Source, kind: str, **more: str) -> None:
+    payload = {"source_id": source.id, "name": source.name, **more}
+    publish(session, source.workspace_id, stream=source.knowledge_base_id, kind=kind, payload=payload)
 
 
 def clean_name(name: str) -> str:
@@ -428,4 +438,20 @@ def read_source(source: Source, version: SourceVersion) -> SourceRead:
         created_at=source.created_at,
         updated_at=source.updated_at,
         deleted_at=source.deleted_at,
+        origin=Origin(source.origin),
+        location=source.location,
+        sync=_read_sync(source),
+    )
+
+
+def _read_sync(source: Source) -> SyncRead | None:
+    if source.origin == Origin.UPLOAD:
+        return None
+    code, detail = source.sync_error_code, source.sync_error_detail
+    return SyncRead(
+        every_seconds=source.sync_every_seconds,
+        running=source.sync_lease_until is not None,
+        synced_at=source.synced_at,
+        next_sync_at=source.next_sync_at,
+        sync_error=Reason(code=code, detail=detail or "") if code else None,
     )

@@ -6,11 +6,13 @@ Keys are chosen by us (`sources/src_0190…`), never taken from a customer's fil
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -71,9 +73,36 @@ class LocalFiles:
             )
         return self.folder / key
 
-    async def delete(self, key: str) -> None:
-        """Remove the file; one that is already gone is no error."""
-        await asyncio.to_thread(self.path(key).unlink, missing_ok=True)
+    async def delete(self, key: str) -> bool:
+        """Remove the file; False for one that is already gone."""
+        return await asyncio.to_thread(_remove, self.path(key))
+
+    async def sweep(self, folder: str, keep: Collection[str], *, older_seconds: float) -> list[str]:
+        """Remove the files below `folder` whose key is not in `keep`, and what was never stored whole.
+
+        Those changed within `older_seconds` stay, they may just be arriving. Returns the keys.
+        """
+        return await asyncio.to_thread(self._sweep, folder, keep, time.time() - older_seconds)
+
+    def _sweep(self, folder: str, keep: Collection[str], before: float) -> list[str]:
+        removed: list[str] = []
+        for path in sorted(self.path(folder).rglob("*")):
+            key = path.relative_to(self.folder).as_posix()
+            if key not in keep and path.is_file() and path.stat().st_mtime <= before:
+                _remove(path)
+                removed.append(key)
+        return removed
+
+
+def _remove(path: Path) -> bool:
+    """Also the folder, when this was the last file in it."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
+    return True
 
 
 def _new_part(target: Path) -> Path:

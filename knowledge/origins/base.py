@@ -55,7 +55,7 @@ class Fetched:
     state: State
 
 
-class Origin(Protocol):
+class Fetcher(Protocol):
     """One kind of place that content comes from."""
 
     async def fetch(self, wanted: Wanted) -> Fetched:

@@ -106,6 +106,19 @@ class GoogleOrigin:
         """Documents and spreadsheets, the latest changed first, and the mark of the next page."""
         return await self._in_thread(credentials, partial(_list, named=named, page=page))
 
+    def check_key_file(self, key_file: Mapping[str, Any]) -> dict[str, str]:
+        """What is kept of a service account's key file. Raises InvalidInput when it is none."""
+        wanted = ("client_email", "private_key", "private_key_id", "project_id")
+        values = {name: str(key_file[name]) for name in wanted if key_file.get(name)}
+        try:
+            _service(values, self._google)
+        except (MalformedError, ValueError) as wrong:
+            raise InvalidInput(
+                "This is no key file of a service account: it needs client_email and private_key.",
+                code="bad_service_account",
+            ) from wrong
+        return values
+
     def consent_url(self, credentials: GoogleCredentials) -> str:
         """Where a person agrees; Google then sends the browser to `redirect_uri` with a code."""
         values = credentials.values
@@ -189,20 +202,6 @@ class GoogleOrigin:
         digest = hashlib.sha256(content).hexdigest()
         state = {"modified": modified, "sha256": digest, "filename": kind.filename}
         return Fetched(None if wanted.state.get("sha256") == digest else content, kind.filename, state)
-
-
-def check_service_account(key_file: Mapping[str, Any]) -> dict[str, str]:
-    """What is kept of a service account's key file. Raises InvalidInput when it is none."""
-    wanted = ("client_email", "private_key", "private_key_id", "project_id")
-    values = {name: str(key_file[name]) for name in wanted if key_file.get(name)}
-    try:
-        _service(values, GoogleSettings())
-    except (MalformedError, ValueError) as wrong:
-        raise InvalidInput(
-            "This is no key file of a service account: it needs client_email and private_key.",
-            code="bad_service_account",
-        ) from wrong
-    return values
 
 
 def _credentials(credentials: GoogleCredentials, google: GoogleSettings) -> Credentials:

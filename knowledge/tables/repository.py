@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from knowledge.tables.models import SourceTable
@@ -37,6 +37,14 @@ async def delete_tables(session: AsyncSession, workspace_id: str, source_id: str
             SourceTable.version == version,
         )
     )
+
+
+async def count_tables(session: AsyncSession, workspace_id: str, source_id: str) -> int:
+    """How many tables all versions of a source have."""
+    query = select(func.count()).where(
+        SourceTable.workspace_id == workspace_id, SourceTable.source_id == source_id
+    )
+    return (await session.execute(query)).scalar_one()
 
 
 async def tables_of(

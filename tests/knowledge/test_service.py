@@ -9,7 +9,7 @@ import pytest
 
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
-from knowledge import service
+from knowledge import erasing, service
 from knowledge.errors import FileTooLarge, TooManySources, UnsupportedType
 from knowledge.models import SourceState
 from knowledge.schemas import KnowledgeBaseCreate
@@ -141,9 +141,9 @@ async def test_that_the_bin_is_emptied_after_thirty_days_with_its_files(
         forgotten.append(source_id)
 
     clock.advance(timedelta(days=29))
-    assert await service.purge(library.db, library.files, forget) == 0
+    assert await erasing.purge(library.db, library.files, forget) == 0
     clock.advance(timedelta(days=1))
-    assert await service.purge(library.db, library.files, forget) == 1
+    assert await erasing.purge(library.db, library.files, forget) == 1
     assert forgotten == [old.id]
     assert await library.sources(deleted=True) == []
     assert [path.parent.name for path in library.stored_files()] == [kept.id]

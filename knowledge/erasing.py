@@ -1,0 +1,131 @@
+"""What happens to a source after the bin: nothing of it stays, and the report says what was there.
+
+Rows go last: if a run dies, they still say what is left to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from agentflow.kit.db import Database, now
+from agentflow.kit.errors import NotFound
+from agentflow.kit.events import publish
+from agentflow.kit.files import LocalFiles
+from knowledge import repository
+from knowledge.models import SourceVersion
+from knowledge.schemas import PurgeRead
+from knowledge.service import BIN_DAYS, get_knowledge_base
+
+log = logging.getLogger(__name__)
+
+FOLDER = "sources"
+ARRIVING_SECONDS = 3600.0  # a younger file may belong to a record that is not committed yet
+# Takes workspace, knowledge base and source; drops the source's vectors outside SQL.
+Forget = Callable[[str, str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Orphans:
+    """What stood for nothing and was removed; `sources` are those the vector index still knew."""
+
+    files: int
+    generations: int
+    sources: int
+
+
+async def purge(db: Database, files: LocalFiles, forget: Forget) -> int:
+    """Erase what was in the bin for too long, and replaced versions. Returns how many sources were erased."""
+    async with db.read() as session:
+        expired = await repository.expired_sources(session, now(session) - timedelta(days=BIN_DAYS))
+        replaced = await repository.replaced_versions(session)
+    for workspace_id, source_id in expired:
+        await _erase(db, files, forget, workspace_id, source_id)
+    await _erase_versions(db, files, replaced)
+    return len(expired)
+
+
+async def purge_source(
+    db: Database, files: LocalFiles, forget: Forget, workspace_id: str, source_id: str
+) -> PurgeRead:
+    """Erase one source that is in the bin, without waiting. Raises NotFound for any other."""
+    async with db.read() as session:
+        found = await repository.find_source(session, workspace_id, source_id)
+    if found is None or found[0].deleted_at is None:
+        raise NotFound("There is no such source in the bin.", code="source_not_found")
+    return await _erase(db, files, forget, workspace_id, source_id)
+
+
+async def purge_replaced(db: Database, files: LocalFiles, source_ids: Sequence[str]) -> None:
+    """Erase the replaced versions of these sources, with their files."""
+    async with db.read() as session:
+        replaced = await repository.replaced_versions(session, source_ids)
+    await _erase_versions(db, files, replaced)
+
+
+async def _erase(
+    db: Database, files: LocalFiles, forget: Forget, workspace_id: str, source_id: str
+) -> PurgeRead:
+    async with db.read() as session:
+        found = await repository.find_source(session, workspace_id, source_id)
+        if found is None:
+            raise NotFound("There is no such source in the bin.", code="source_not_found")
+        holdings = await repository.holdings(session, workspace_id, source_id)
+        base = await get_knowledge_base(session, workspace_id, found[0].knowledge_base_id)
+        vector_bytes = 2 * (base.embedding_dim or 1)
+    source = found[0]
+    await forget(workspace_id, source.knowledge_base_id, source_id)
+    erased = [await files.delete(key) for key in holdings.file_keys]
+    report = PurgeRead(
+        source_id=source_id,
+        name=source.name,
+        versions=len(holdings.file_keys),
+        passages=holdings.passages,
+        sentence_vectors=holdings.vector_bytes // vector_bytes,
+        tables=holdings.tables,
+        files=sum(erased),
+        bytes=holdings.bytes,
+    )
+    async with db.transaction() as session:
+        base = await get_knowledge_base(session, workspace_id, source.knowledge_base_id, lock=True)
+        # Indexes of words from when the source still was part of them.
+        await repository.delete_generations_before(session, workspace_id, base.id, base.generation)
+        await repository.delete_source(session, workspace_id, source_id)
+        publish(
+            session,
+            workspace_id,
+            stream=source.knowledge_base_id,
+            kind="source_purged",
+            payload=report.model_dump(),
+        )
+    return report
+
+
+async def _erase_versions(db: Database, files: LocalFiles, versions: Sequence[SourceVersion]) -> None:
+    for version in versions:
+        await files.delete(version.file_key)
+    async with db.transaction() as session:
+        for version in versions:
+            await repository.delete_version(session, version.workspace_id, version.source_id, version.version)
+
+
+async def reconcile(
+    db: Database, files: LocalFiles, forget_others: Callable[[set[str]], Awaitable[int]]
+) -> Orphans:
+    """Remove what a crash may have left: files without rows, old indexes, vectors of sources that are gone.
+
+    `forget_others` gets the sources that there are and drops every other vector.
+    """
+    async with db.read() as session:
+        keys = await repository.all_file_keys(session)
+        known = await repository.all_source_ids(session)
+    removed = await files.sweep(FOLDER, keys, older_seconds=ARRIVING_SECONDS)
+    vectors = await forget_others(known)
+    async with db.transaction() as session:
+        generations = await repository.delete_orphans(session)
+    found = Orphans(len(removed), generations, vectors)
+    if found != Orphans(0, 0, 0):
+        log.warning("orphans removed: %s", found)
+    return found
