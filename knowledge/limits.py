@@ -22,18 +22,24 @@ if TYPE_CHECKING:  # the reading subprocess uses this module and must not pay fo
 # 2 million cells are about 70 MiB of sheet XML; what unpacks to much more is a bomb or over the cell limit.
 MAX_UNPACKED_BYTES = 128 * 1024 * 1024
 
-Kind = Literal["pdf", "excel", "csv", "text"]
+Kind = Literal["pdf", "excel", "calamine", "ods", "csv", "text", "html", "site"]
 
 READABLE: dict[str, Kind] = {
     ".pdf": "pdf",
     ".xlsx": "excel",
     ".xlsm": "excel",
+    ".xls": "calamine",
+    ".xlsb": "calamine",
+    ".ods": "ods",
     ".csv": "csv",
     ".tsv": "csv",
     ".ssv": "csv",
     ".txt": "text",
     ".md": "text",
+    ".html": "html",
+    ".htm": "html",
 }
+SITE_SUFFIX = ".site"  # the pages of a web site in one file; made by us, never uploaded
 
 
 def check_type(filename: str) -> Kind:
@@ -47,6 +53,11 @@ def check_type(filename: str) -> Kind:
             allowed=list(READABLE),
         )
     return READABLE[extension]
+
+
+def kind_of(filename: str) -> Kind:
+    """Which reader takes a stored file, those that we make included. Raises UnsupportedType."""
+    return "site" if PurePath(filename).suffix == SITE_SUFFIX else check_type(filename)
 
 
 @dataclass(frozen=True)

@@ -70,3 +70,4 @@ class Page:
     title: str = ""
     tables: tuple[TableDraft, ...] = ()
     unreadable: bool = False  # the page is there but damaged
+    uncalculated: int = 0  # formulas without a stored value; their cells are empty

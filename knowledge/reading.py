@@ -22,8 +22,8 @@ from typing import IO, Literal, cast
 
 from agentflow.kit.settings import IngestSettings
 from knowledge.chunking import ChunkDraft
-from knowledge.errors import REFUSALS, ReaderCrashed, SourceRefused, TooSlow
-from knowledge.limits import Caps, check_bytes, check_type
+from knowledge.errors import REFUSALS, ReaderCrashed, SourceRefused, TooMuchMemory, TooSlow
+from knowledge.limits import Caps, check_bytes, kind_of
 from knowledge.pages import TableDraft
 from knowledge.readers.frames import (
     HEADER,
@@ -35,7 +35,7 @@ from knowledge.readers.frames import (
     unpack,
 )
 
-Warning = Literal["no_text", "partial"]
+Warning = Literal["no_text", "partial", "uncalculated"]
 _COMMAND = (sys.executable, "-I", "-m", "knowledge.readers")
 _READ_BYTES = 1024 * 1024
 _START_SECONDS = 60.0
@@ -46,7 +46,7 @@ class ReadResult:
     """What one file gave. `chars` counts the code points of the extract; `pages` is 1 for text and sheets.
 
     `warning` is "no_text" when there is nothing to search (a scan, an empty file), "partial" when some pages
-    could not be read.
+    could not be read, "uncalculated" when a sheet has formulas without a stored value: those are left out.
     """
 
     chunks: tuple[ChunkDraft, ...]
@@ -109,7 +109,7 @@ class ReaderPool:
 
     def _talk(self, path: Path, filename: str, mode: str, take: Callable[[Frame], None]) -> Frame:
         """Have this thread's process read a file; the summary it ends with. Raises what it refused with."""
-        check_type(filename)
+        kind_of(filename)
         check_bytes(path.stat().st_size, self._caps.max_bytes)
         request = {
             "path": str(path.resolve()),
@@ -164,6 +164,10 @@ def _explained(silence: _Silent, caps: Caps) -> SourceRefused:
     # The kernel's processor limit sends SIGXCPU (-24): slow, not broken.
     if silence.reason == "time" or silence.exit_code == -24:
         return TooSlow(f"Reading the file took more than {caps.seconds:g} seconds.", limit=caps.seconds)
+    if silence.exit_code == -6:  # SIGABRT: what parsers in Rust do when they get no memory
+        return TooMuchMemory(
+            f"Reading needs more than {caps.memory_mb:,} MiB of memory.", limit=caps.memory_mb
+        )
     return ReaderCrashed(f"The reader ended while reading the file (exit {silence.exit_code}).")
 
 
@@ -178,7 +182,8 @@ class _ReaderProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={},  # keys and passwords of the serving process stay there
+            # Keys and passwords of the serving process stay there; openpyxl is told not to load lxml.
+            env={"OPENPYXL_LXML": "False"},
             start_new_session=True,  # Ctrl-C is for the parent, which ends its readers itself
             bufsize=0,
         )

@@ -20,8 +20,6 @@ from knowledge.errors import SourceRefused
 from knowledge.reading import ReaderPool, ReadResult
 
 MAX_SECONDS, MAX_RSS = 20.0, 1024**3
-# Types with a reader of their own to come; until then a named refusal is as good.
-_LATER = (".html", ".xls", ".xlsb", ".ods")
 _TEXT_TYPES = (".txt", ".csv")
 
 
@@ -120,8 +118,6 @@ def _fault(file: str, expected: str, outcome: Outcome) -> str:
 
 
 def _as_expected(extension: str, expected: str, outcome: Outcome) -> bool:
-    if extension in _LATER and outcome.code == "unsupported_type":
-        return True
     result, code = outcome.result, outcome.code
     empty = result is not None and not result.chunks and result.warning == "no_text"
     filled = result is not None and bool(result.chunks)
@@ -136,7 +132,13 @@ def _as_expected(extension: str, expected: str, outcome: Outcome) -> bool:
         case "refuse_limit":
             return code.startswith("too_")
         case "refuse_unsupported_or_parse":
-            return code in ("unsupported_type", "corrupt", "encrypted") or filled
+            # "Parse": sheets without a cell and sheets over a limit are read too.
+            return (
+                code in ("unsupported_type", "corrupt", "encrypted")
+                or code.startswith("too_")
+                or filled
+                or empty
+            )
         case "accept_decoded_or_refuse" | "refuse_clean_or_partial" | "refuse_or_bounded":
             return result is not None or bool(code)
     raise ValueError(f"The manifest expects something new: {expected}.")

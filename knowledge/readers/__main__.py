@@ -11,21 +11,25 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
 from knowledge.chunking import ChunkDraft, chunk
 from knowledge.errors import SourceRefused, TooMuchMemory
-from knowledge.limits import Caps, Kind, check_bytes, check_type
+from knowledge.limits import Caps, Kind, check_bytes, kind_of
 from knowledge.pages import Page, TableDraft
 from knowledge.readers import csv, excel, pdf, text
 from knowledge.readers.frames import HEADER, Frame, chunk_to_json, pack, table_to_json, unpack
 
-READERS: dict[Kind, Callable[[Path, str, Caps], Iterator[Page]]] = {
-    "pdf": pdf.read,
-    "excel": excel.read,
-    "csv": csv.read,
-    "text": text.read,
+Reader = Callable[[Path, str, Caps], Iterator[Page]]
+READERS: dict[Kind, Reader] = {"pdf": pdf.read, "excel": excel.read, "csv": csv.read, "text": text.read}
+# Loaded when the first file of the kind comes: what reads web pages takes a second and 60 MB to load.
+LATE_READERS: dict[Kind, tuple[str, str]] = {
+    "calamine": ("knowledge.readers.calamine", "read"),
+    "ods": ("knowledge.readers.ods", "read"),
+    "html": ("knowledge.readers.html", "read"),
+    "site": ("knowledge.readers.html", "read_site"),
 }
 _BATCH = 64  # chunks in a frame
 _TEXT_PART = 1_000_000  # code points in a frame
@@ -129,7 +133,7 @@ def _memory(kind: str) -> int:
 
 def _send_file(path: Path, filename: str, mode: str, caps: Caps, answers: BinaryIO) -> Frame:
     check_bytes(path.stat().st_size, caps.max_bytes)
-    pages = _Tally(READERS[check_type(filename)](path, filename, caps))
+    pages = _Tally(_reader(kind_of(filename))(path, filename, caps))
     if mode == "extract":
         for page in pages:
             for place in range(0, len(page.text), _TEXT_PART):
@@ -139,6 +143,13 @@ def _send_file(path: Path, filename: str, mode: str, caps: Caps, answers: Binary
         for table in pages.tables:
             answers.write(pack({"tables": [table_to_json(table)]}))
     return {"pages": pages.pages, "chars": pages.chars, "warning": pages.warning}
+
+
+def _reader(kind: Kind) -> Reader:
+    if kind not in READERS:
+        module, function = LATE_READERS[kind]
+        READERS[kind] = getattr(import_module(module), function)
+    return READERS[kind]
 
 
 def _send_chunks(chunks: Iterator[ChunkDraft], pages: _Tally, answers: BinaryIO) -> None:
@@ -157,7 +168,7 @@ class _Tally:
 
     def __init__(self, pages: Iterator[Page]) -> None:
         self._pages = pages
-        self.pages = self.chars = self.chunks = self.unreadable = 0
+        self.pages = self.chars = self.chunks = self.unreadable = self.uncalculated = 0
         self.tables: list[TableDraft] = []
 
     def __iter__(self) -> Iterator[Page]:
@@ -165,6 +176,7 @@ class _Tally:
             self.pages += page.number is not None or page.start == 0
             self.chars += len(page.text)
             self.unreadable += page.unreadable
+            self.uncalculated += page.uncalculated
             self.tables += page.tables
             yield page
 
@@ -173,6 +185,8 @@ class _Tally:
         """What the admin should know of this file."""
         if not self.chunks:
             return "no_text"
+        if self.uncalculated:
+            return "uncalculated"
         return "partial" if self.unreadable else None
 
 

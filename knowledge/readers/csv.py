@@ -19,7 +19,7 @@ _SAMPLE_CHARS, _SAMPLE_ROWS = 64 * 1024, 100
 _MAX_FIELD_CHARS = 1_000_000  # a longer one is a quote that was never closed
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,}(?![^\W_])")
 _SPACE_BEFORE_QUOTE = re.compile(r"[,;\t|] +\"")
-_VALUE = re.compile(
+VALUE = re.compile(
     r"[-+(]?\s*(?:[$€£¥]|[A-Z]{3}\b)?\s*[-+]?\d[\d.,'\s]*\s*(?:%|[$€£¥]|[A-Z]{3}\b)?\)?$"
     r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d{2}.*)?$|-+$|n/?a$|null$",
     re.IGNORECASE,
@@ -40,7 +40,7 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
 def _rows(text: str) -> Iterator[RawRow]:
     for number, record in enumerate(_records(text), start=1):
         cells = [
-            Cell(column, value, not _VALUE.match(value))
+            Cell(column, value, not VALUE.match(value))
             for column, field in enumerate(record)
             if (value := " ".join(field.split()))
         ]

@@ -7,6 +7,7 @@ stand, and only then by charset-normalizer, which is good on pages and poor on l
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 
 from charset_normalizer import from_bytes
@@ -46,6 +47,25 @@ _BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# What a page says of itself, in its first bytes; browsers read these names as those.
+_DECLARED = re.compile(
+    rb"""(?:<meta\b[^>]*?\bcharset\s*=\s*|<\?xml\b[^>]*?\bencoding\s*=\s*)["']?\s*([\w.:-]+)""", re.IGNORECASE
+)
+_DECLARATION = 4096
+_TRUE_NAMES = {
+    "iso-8859-1": "cp1252",
+    "latin1": "cp1252",
+    "us-ascii": "cp1252",
+    "ascii": "cp1252",
+    "iso-8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "ks_c_5601-1987": "cp949",
+    "euc-kr": "cp949",
+    "shift_jis": "cp932",
+    "x-sjis": "cp932",
+    "utf-16": "utf-8",
+}
 _SAMPLE = 64 * 1024
 # A binary file that passes for UTF-16 is a tenth private use.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ue000-\uf8ff]")
@@ -72,6 +92,24 @@ def decode(data: bytes) -> str:
     text = _decoded(data)
     _check_text(text)
     return text.replace("\x00", "\ufffd")
+
+
+def decode_page(data: bytes) -> str:
+    """The text of a web page: by its mark, as UTF-8 when it is that, by what it declares, or by its letters.
+
+    Raises Corrupt when the bytes are no text in any encoding.
+    """
+    declared = _DECLARED.search(data[:_DECLARATION])
+    name = declared.group(1).decode("ascii").lower() if declared else ""
+    if name and not any(data.startswith(bom) for bom, _ in _BOMS):
+        with contextlib.suppress(LookupError, UnicodeDecodeError):
+            text = data.decode(_TRUE_NAMES.get(name, name))
+            if not data.isascii():
+                with contextlib.suppress(UnicodeDecodeError):
+                    text = data.decode("utf-8")  # no other encoding looks like it by accident
+            _check_text(text)
+            return text.replace("\x00", "\ufffd")
+    return decode(data)
 
 
 def _decoded(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Rows of filled cells into tables: where the header is, what is a title above it, where a table starts."""
+"""Rows of filled cells into tables: what is a title above one, where the next starts, what stands in it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,14 @@ from itertools import chain
 
 from knowledge.limits import Caps, check_cells, check_rows, check_text
 from knowledge.pages import Page, Row, TableDraft
+from knowledge.readers.headers import Cell, RawRow, header_rows, joined, spread, starts_table
+
+__all__ = ["Budget", "Cell", "RawRow", "read_table", "table_pages"]
 
 _LOOK_AHEAD = 20  # rows in which a header is looked for
 _ROWS_PER_PAGE = 500  # a sheet is handed on in batches, so a large one is never held whole
-_MAX_HEADER_CHARS = 120
-_MAX_LIST_HEADER_CHARS = 40  # a longer line above a list of single cells is its title, not a header
 _MAX_TITLE_CHARS = 160
 _MAX_NOTE_ROWS = 5
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A filled cell. `is_label`: its value is words, so it may be a header."""
-
-    column: int
-    text: str
-    is_label: bool
-
-
-RawRow = tuple[int, Sequence[Cell]]  # the row's number and its filled cells, never none
 
 
 @dataclass
@@ -37,6 +26,7 @@ class Budget:
     rows: int = 0
     cells: int = 0
     chars: int = 0
+    uncalculated: int = 0  # formulas that no program has calculated: their values are not known
 
     def counted(self, rows: Iterable[RawRow]) -> Iterator[RawRow]:
         """The rows, counted. Raises TooManyRows, TooManyCells."""
@@ -52,7 +42,7 @@ def table_pages(rows: Iterable[RawRow], sheet: str | None, name: str, budget: Bu
     """One sheet in batches of rows; `name` is indexed with every row. Raises TooMany… and TooMuchText."""
     tables: list[TableDraft] = []
     held: Page | None = None
-    for title, batch in _batches(_tables(budget.counted(rows), _Collector(sheet, tables))):
+    for title, batch in _batches(read_table(budget.counted(rows), sheet, tables)):
         if held is not None:
             yield held
         lines = [sheet or "", title, *(row.text for row in batch)]
@@ -62,7 +52,8 @@ def table_pages(rows: Iterable[RawRow], sheet: str | None, name: str, budget: Bu
         budget.chars += len(text)
         check_text(budget.chars, budget.caps.max_text_chars)
     if held is not None:
-        yield replace(held, tables=tuple(tables))
+        yield replace(held, tables=tuple(tables), uncalculated=budget.uncalculated)
+        budget.uncalculated = 0
 
 
 class _Collector:
@@ -81,8 +72,8 @@ class _Collector:
 
     def add(self, row: RawRow) -> RawRow:
         """One row of the table."""
-        if len(row[1]) > 1 or len(self._headers) == 1:
-            self._rows.append((row[0], tuple(row[1])))
+        if not is_note(row[1], self._headers):
+            self._rows.append((row[0], tuple(spread(row[1], self._headers))))
         return row
 
     def end(self) -> None:
@@ -115,8 +106,15 @@ def _batches(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, list[Row]]]
         yield current, batch
 
 
-def _tables(rows: Iterable[RawRow], table: _Collector) -> Iterator[tuple[str, Row]]:
-    """Each data row with its headers and the title above its table, which is gathered in `table`."""
+def read_table(
+    rows: Iterable[RawRow], sheet: str | None, tables: list[TableDraft], known: int | None = None
+) -> Iterator[tuple[str, Row]]:
+    """Each data row with its headers and the title above its table, which is added to `tables`.
+
+    A row without cells of its own is one that is not shown: it only says that there is no gap. `known`: how
+    many of the first rows are the header, where the file says so.
+    """
+    table = _Collector(sheet, tables)
     headers: dict[int, str] = {}
     title = ""
     seen = False
@@ -124,16 +122,17 @@ def _tables(rows: Iterable[RawRow], table: _Collector) -> Iterator[tuple[str, Ro
     for block in _blocks(rows):
         window = [*notes, *_take(block, _LOOK_AHEAD)]
         fresh, notes = window[len(notes) :], []
-        if _is_note(fresh):
+        if known is None and _is_title(fresh) and len(window) < _LOOK_AHEAD:
             notes = window
             continue
-        place = _header_place(window)
-        if not seen or (place is not None and _starts_table(window, place, headers)):
+        header = header_rows(window) if known is None else _known_rows(window, known)
+        if not seen or (header is not None and starts_table(window, header, headers)):
             seen = True
-            above = window[: place or 0]
+            first, end = header or (0, 0)
+            above = window[:first]
             title = _title(above)
-            headers = {} if place is None else _headers(window[place][1])
-            window = window if place is None else window[place + 1 :]
+            headers = joined(window[first:end], window)
+            window = window[end:]
             table.begin(title, headers)
             for row in above:  # a title may hold a fact ("prices include VAT"), so it can be quoted too
                 yield title, _row(row, {})
@@ -147,8 +146,8 @@ def _leftover(
     notes: Sequence[RawRow], title: str, headers: dict[int, str], table: _Collector | None
 ) -> Iterator[tuple[str, Row]]:
     """Lone lines at the end: notes under a table, or all there is (a header alone, a short list)."""
-    if table and len(notes) > 1 and _header_place(notes) == 0:
-        headers, notes = _headers(notes[0][1]), notes[1:]
+    if table and len(notes) > 1 and header_rows(notes) == (0, 1):
+        headers, notes = joined(notes[:1], notes), notes[1:]
         table.begin(title, headers)
         for row in notes:
             table.add(row)
@@ -156,7 +155,15 @@ def _leftover(
         yield title, _row(row, headers)
 
 
-def _is_note(rows: Sequence[RawRow]) -> bool:
+def _known_rows(window: Sequence[RawRow], count: int) -> tuple[int, int]:
+    """The header without a title that stands in its first row."""
+    first = 0
+    while first < count - 1 and len(window[first][1]) == 1:
+        first += 1
+    return first, count
+
+
+def _is_title(rows: Sequence[RawRow]) -> bool:
     """Whether a block is no table by itself: a single row, or a few lines of one cell."""
     return len(rows) == 1 or (len(rows) <= _MAX_NOTE_ROWS and all(len(cells) == 1 for _, cells in rows))
 
@@ -175,7 +182,8 @@ def _blocks(rows: Iterable[RawRow]) -> Iterator[Iterator[RawRow]]:
         while held is not None:
             current = held
             held = next(source, None)
-            yield current
+            if not all(cell.repeats for cell in current[1]):
+                yield current
             if held is not None and held[0] > current[0] + 1:
                 return
 
@@ -192,44 +200,16 @@ def _take(rows: Iterator[RawRow], count: int) -> Iterator[RawRow]:
         yield row
 
 
-def _header_place(window: Sequence[RawRow]) -> int | None:
-    """The first row about as wide as the table, if it can be a header; what stands above it is its title."""
-    width = max((len(cells) for _, cells in window), default=0)
-    if width == 1 and window and len(window[0][1][0].text) > _MAX_LIST_HEADER_CHARS:
-        return None
-    for place, (_, cells) in enumerate(window):
-        if len(cells) * 2 >= width and (len(cells) > 1 or width == 1):
-            is_header = any(cell.is_label for cell in cells) or _stands_right_of_labels(
-                cells, window[place + 1 :]
-            )
-            return place if is_header else None
-    return None
-
-
-def _stands_right_of_labels(cells: Sequence[Cell], below: Sequence[RawRow]) -> bool:
-    """Whether this is a header of years or numbers over a table whose first column holds the names."""
-    first = min(cell.column for cell in cells)
-    named = sum(any(cell.is_label and cell.column < first for cell in row) for _, row in below)
-    return named * 2 > len(below)
-
-
-def _starts_table(window: Sequence[RawRow], place: int, headers: dict[int, str]) -> bool:
-    """Whether the row at `place`, after an empty row, is the header of another table."""
-    cells = window[place][1]
-    if len(cells) < 2 or place + 1 >= len(window) or not all(cell.is_label for cell in cells):
+def is_note(cells: Sequence[Cell], headers: dict[int, str]) -> bool:
+    """Whether a row is a lone cell at the left of a wide table: a label or a note, not a value."""
+    if len(cells) != 1 or not cells[0].is_label or not headers or cells[0].column != min(headers):
         return False
-    below = {cell.column: cell.is_label for cell in window[place + 1][1]}
-    has_values = any(below.get(cell.column) is False for cell in cells)
-    return has_values or {cell.column for cell in cells} != set(headers)
-
-
-def _headers(cells: Sequence[Cell]) -> dict[int, str]:
-    return {cell.column: cell.text[:_MAX_HEADER_CHARS].rstrip(" :") for cell in cells}
+    return len(headers) > 2 or cells[0].width >= len(headers) > 1
 
 
 def _row(row: RawRow, headers: dict[int, str]) -> Row:
-    """A row with its headers; a lone cell at the left of a wide table is a label or a note, not a value."""
+    """A row with its headers."""
     number, cells = row
-    if len(cells) == 1 and cells[0].is_label and len(headers) > 2 and cells[0].column == min(headers):
+    if is_note(cells, headers):
         return Row(number, (("", cells[0].text),))
-    return Row(number, tuple((headers.get(cell.column, ""), cell.text) for cell in cells))
+    return Row(number, tuple((headers.get(cell.column, ""), cell.text) for cell in spread(cells, headers)))
