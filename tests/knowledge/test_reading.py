@@ -123,7 +123,7 @@ async def test_that_an_unknown_type_is_refused_with_what_is_allowed(
 ) -> None:
     with pytest.raises(UnsupportedType) as refusal:
         await pool.read(write(tmp_path / "a", "x"), name)
-    assert ".pdf, .xlsx, .xlsm, .csv, .tsv, .ssv, .txt, .md" in refusal.value.detail
+    assert ".pdf, .xlsx, .xlsm, .xls, .xlsb, .ods, .csv, .tsv, .ssv, .txt, .md, .html, .htm." in refusal.value.detail
     assert refusal.value.problem()["code"] == "unsupported_type"
     assert readers() == []
 

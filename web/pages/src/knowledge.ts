@@ -42,6 +42,8 @@ const STATES: Record<State, string> = {
 const UNITS: Record<string, string> = { pdf: "page", xlsx: "sheet", xlsm: "sheet" };
 const WARNINGS: Record<string, string> = {
   no_text: "No text was found in this file (a scan, or empty), so nothing can be answered from it.",
+  partial: "Some pages of this file are damaged; they are left out.",
+  uncalculated: "Some formulas have no stored value, so their cells are empty here. Open the file in a spreadsheet program, save it, and upload it again.",
 };
 
 export class KnowledgeTab {
@@ -62,7 +64,7 @@ export class KnowledgeTab {
     { class: "drop", for: "files" },
     icon(UPLOAD, 28),
     h("b", {}, "Drop files here, or choose them"),
-    h("span", { class: "quiet" }, "PDF, Excel (.xlsx), CSV and text files"),
+    h("span", { class: "quiet" }, "PDF, Excel, OpenDocument sheets, CSV, text and HTML files"),
   );
   private readonly bases = h("select", { "aria-label": "Knowledge base" });
   private readonly rows = new Map<string, Row>();
