@@ -25,6 +25,7 @@ from agentflow.api import (
     model_connections,
     people,
     search,
+    sources,
 )
 from agentflow.api.middleware import BodyLimit, RequestMetrics
 from agentflow.bootstrap import Application
@@ -59,7 +60,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     )
     errors.install(app)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
-    for part in (auth, people, knowledge, search, gaps, agents, model_connections, channels, inbox):
+    for part in (auth, people, knowledge, sources, search, gaps, agents, model_connections, channels, inbox):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(livechat.router, responses=errors.RESPONSES)

@@ -10,6 +10,7 @@ from agentflow.api.deps import App, Cursor, KnowledgeReader, KnowledgeWriter, Li
 from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from knowledge import service as knowledge
+from knowledge import sync
 from knowledge.schemas import (
     KnowledgeBaseCreate,
     KnowledgeBaseRead,
@@ -114,9 +115,15 @@ async def get_source(source_id: str, app: App, who: KnowledgeReader) -> SourceRe
 
 @router.patch("/sources/{source_id}")
 async def update_source(source_id: str, data: SourceUpdate, app: App, who: KnowledgeWriter) -> SourceRead:
-    """Say whether visitors may open the file behind a citation."""
+    """Say whether visitors may open the file behind a citation, and how often a source is fetched."""
+    given = data.model_fields_set
     async with app.db.transaction() as session:
-        return await knowledge.set_public(session, who.workspace_id, source_id, data.public)
+        if "sync_every_seconds" in given:
+            every = data.sync_every_seconds
+            await sync.set_schedule(session, app.settings, who.workspace_id, source_id, every)
+        if "public" in given:
+            await knowledge.set_public(session, who.workspace_id, source_id, data.public)
+        return await knowledge.get_source(session, who.workspace_id, source_id)
 
 
 @router.delete("/sources/{source_id}")

@@ -153,7 +153,8 @@ class SiteOrigin:
         links = crawl.take(await self._visit(crawl, start))
         maps = list(rules.sitemaps) or [f"{parts.scheme}://{parts.netloc}/sitemap.xml"]
         listed = await self._listed(crawl, maps, must=False)
-        await self._walk(crawl, listed or links, depth=0 if listed else limits.depth)
+        if listed or limits.depth:
+            await self._walk(crawl, listed or links, depth=0 if listed else limits.depth)
         return crawl
 
     async def _walk(self, crawl: _Crawl, links: Iterable[str], *, depth: int) -> None:
