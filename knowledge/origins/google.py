@@ -195,7 +195,8 @@ class GoogleOrigin:
         modified = str(found["modifiedTime"])
         if wanted.state.get("modified") == modified:
             return Fetched(None, kind.filename, wanted.state)
-        content = bytes(api.export(wanted.location, kind.exported))
+        export = f"{DRIVE_FILES_API_V3_URL}/{wanted.location}/export"
+        content = bytes(api.request("get", export, params={"mimeType": kind.exported}).content)
         if kind.filename.endswith(".html"):
             content = b"\xef\xbb\xbf" + _PICTURE.sub(b"", lean(content.decode("utf-8", "replace")))
         check_bytes(len(content), self._max_bytes, of="The document")
