@@ -26,6 +26,8 @@ from agentflow.agents.smalltalk import is_greeting, is_open_question
 from agentflow.agents.vocabulary import CURRENCIES, FUNCTION_WORDS, UNITS, fold
 from knowledge.embedding import Embedder, FloatVector
 from knowledge.passages import Passage, PassageSentence
+from knowledge.tables.lines import LANGUAGES, row_text, statements
+from knowledge.tables.query import ResultRow, TableAnswer
 
 # likeness = COSINE_WEIGHT * cosine + (1 - COSINE_WEIGHT) * share of the sentence's letter groups in the quote
 COSINE_WEIGHT = 0.5
@@ -33,6 +35,7 @@ LIKENESS = 0.43
 _CANDIDATES = 8  # single sentences tried, best first
 _CENTRES = 4  # of those, around which neighbours are joined
 _MAX_JOINED = 3
+_CITED_ROWS = 3  # of an answer from a table
 # A quote this much less like the sentence than one that contradicts it cannot save it.
 _DENIED_LEAD = 0.05
 _PRONOUN = re.compile(
@@ -100,11 +103,38 @@ class CitationChecker:
             said, quote, context, likeness=_likeness(said, quote, float(vectors[0] @ vectors[1]))
         )
 
-    def cite(self, sentence: str, passages: Sequence[Passage]) -> tuple[Citation, ...] | None:
-        """The best supporting quote in `passages`, or None when no quote supports the sentence."""
+    def cite(
+        self, sentence: str, passages: Sequence[Passage], tables: Sequence[TableAnswer] = ()
+    ) -> tuple[Citation, ...] | None:
+        """What supports the sentence: this turn's answers from tables, else the best quote in `passages`.
+
+        A number that was computed stands in no quote: it is supported only as the result of such an answer,
+        and what is cited are the rows it was computed from.
+        """
         said = plain(sentence)
-        quote = (self._word_for_word(said, passages) or self._alike(said, passages)) if said else None
+        if not said:
+            return None
+        for answer in tables:
+            if rows := self._told(said, answer):
+                return _rows_cited(answer, rows)
+        quote = self._word_for_word(said, passages) or self._alike(said, passages)
         return (quote.citation(),) if quote else None
+
+    def _told(self, said: str, answer: TableAnswer) -> Sequence[ResultRow]:
+        """The rows behind a sentence that says what a table answered: in its words, or with its result."""
+        told = [line for language in LANGUAGES for line in statements(answer, language)]
+        for text, rows in told:
+            if _contains(text, said):
+                return rows
+        source = answer.table.table.source
+        if answer.value is None:
+            texts = {row: row_text(answer.table, row.position) for row in answer.rows}
+            return [row for row, text in texts.items() if self.supported(said, text, context=source).ok][:1]
+        if _missing_figure(facts(answer.value), facts(said), said, ""):
+            return ()
+        conditions = [f"{one.column} {_listed(one.value)}" for one in answer.query.where]
+        quote = "; ".join([*(text for text, _ in told), *conditions, *(row.name for row in answer.rows)])
+        return answer.rows if self.supported(said, quote, context=source).ok else ()
 
     def _word_for_word(self, said: str, passages: Sequence[Passage]) -> _Quote | None:
         for quote in _verbatim(said, passages):
@@ -156,6 +186,33 @@ class CitationChecker:
         if figure := misplaced(said, own, quote, quoted):
             return Verdict(False, f"figure of something else: {figure.text}")
         return Verdict(True)
+
+
+def _rows_cited(answer: TableAnswer, rows: Sequence[ResultRow]) -> tuple[Citation, ...]:
+    """The rows an answer comes from: the first ones, the last of them saying how many more there are."""
+    stored = answer.table.table
+    shown = rows[:_CITED_ROWS]
+    more = answer.total - len(shown) if len(rows) == len(answer.rows) else 0
+    return tuple(
+        Citation(
+            source_id=stored.source_id,
+            source=stored.source,
+            version=stored.version,
+            page=stored.draft.page,
+            sheet=stored.draft.sheet,
+            row=row.number,
+            start=None,
+            end=None,
+            quote=row_text(answer.table, row.position)
+            + (f" … (+{more})" if more and row is shown[-1] else ""),
+            public=stored.public,
+        )
+        for row in shown
+    )
+
+
+def _listed(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def classify(sentence: str, stock: Collection[str] = ()) -> SentenceKind:

@@ -39,6 +39,7 @@ from agentflow.kit.telemetry import MODEL_ERRORS, span
 from agentflow.kit.tools import Tool, ToolContext, ToolFailed, ToolResult, ToolRetry
 from agentflow.llm.failover import Candidate, ChatRunnable, FailureReason, ModelFailed, stream_model
 from knowledge.passages import Passage, SearchResult
+from knowledge.tables.query import TableAnswer
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Turn:
     started: float  # the event loop's clock, seconds
     limit: asyncio.Timeout | None = None
     searches: list[SearchResult] = field(default_factory=list)
+    tables: list[TableAnswer] = field(default_factory=list)
     tool_calls: list[ToolCallRecord] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     human: HumanWanted | None = None
@@ -213,6 +215,8 @@ class _Conductor(AgentMiddleware[AgentState[Any], Turn]):
         turn.tool_calls.append(ToolCallRecord(call["name"], call["args"], result.text[:OUTCOME_CHARS]))
         if isinstance(result.artifact, SearchResult):
             turn.searches.append(result.artifact)
+        elif isinstance(result.artifact, TableAnswer):
+            turn.tables.append(result.artifact)
         elif isinstance(result.artifact, HumanWanted):
             turn.human = result.artifact
         return ToolMessage(

@@ -15,7 +15,7 @@ SentenceKind = Literal["fact", "greeting", "question", "stock"]
 HandoffReason = Literal["customer_asks", "no_answer", "failed_turns", "model_unavailable", "daily_cap"]
 
 
-_ENDS = tuple(".!?:;…。！？؟)\"'”»")
+_ENDS = tuple(".!?:;…。！？؟\"'”»")
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from crm.teams.texts import Overrides, text
 from knowledge.embedding import Embedder
 from knowledge.gaps.schemas import Unanswered
 from knowledge.search import Searcher, SearchResult
-from knowledge.tools import search_knowledge
+from knowledge.tools import query_table, search_knowledge
 
 log = logging.getLogger(__name__)
 
@@ -318,7 +318,7 @@ class Runner:
             turn.searches.append(await self._searcher.search(draft.request.workspace_id, base, question))
         begun = asyncio.get_running_loop().time()
         with span("check"):
-            citations = await asyncio.to_thread(self._checker.cite, sentence, turn.passages)
+            citations = await asyncio.to_thread(self._checker.cite, sentence, turn.passages, turn.tables)
         spent = (asyncio.get_running_loop().time() - begun) * 1000
         draft.timings["check"] = draft.timings.get("check", 0.0) + spent
         if citations and self._quotes(turn) and not draft.speech.said and _is_foreign(turn, draft.language):
@@ -351,7 +351,8 @@ class Runner:
         return self._plans[key]
 
     def _loop(self, agent: AgentRead) -> AgentLoop:
-        tools: list[Tool] = [search_knowledge(self._searcher, agent.knowledge_base_id)]
+        base = agent.knowledge_base_id
+        tools: list[Tool] = [search_knowledge(self._searcher, base), query_table(self._searcher, base)]
         if HandoffPolicy(agent.handoff_rules).offers_human:
             tools.append(HAND_OFF)
         return AgentLoop(tools, self._offline.model, self._settings, self._note_failure)

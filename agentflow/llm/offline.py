@@ -34,11 +34,14 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from agentflow.llm import slots
 from agentflow.llm.extractive import best_sentences
-from agentflow.llm.planning import HAND_OFF, SEARCH, Planner, small_talk, with_context
+from agentflow.llm.planning import HAND_OFF, SEARCH, TABLES, Planner, small_talk, with_context
+from agentflow.llm.table_plans import SURE, SURE_OF_OTHERS, plan
 from crm.teams import texts
 from knowledge.embedding import Embedder
 from knowledge.passages import SearchResult
 from knowledge.ranking import dense_share
+from knowledge.tables.lines import lines
+from knowledge.tables.query import TableAnswer
 
 NAME = "offline"
 DEFAULT_SENTENCES = 4
@@ -156,7 +159,7 @@ class OfflineChatModel(BaseChatModel):
         language = _language(prompt)
         last = messages[-1] if messages else None
         if isinstance(last, ToolMessage) and not self.forced:
-            return self._answer(last, with_context(message, said[:-1]), prompt)
+            return self._after(messages, last, with_context(message, said[:-1]), prompt)
         if self.forced:
             return self._call(self.tools[0], message, language, ask=False)
         if not message:
@@ -202,9 +205,28 @@ class OfflineChatModel(BaseChatModel):
         call = tool_call(name=tool.name, args=dict(arguments), id=f"call_{uuid.uuid4().hex[:12]}")
         return AIMessage("", tool_calls=[call])
 
-    def _answer(self, last: ToolMessage, question: str, prompt: str) -> AIMessage:
-        found = last.artifact
-        if last.name == HAND_OFF or not isinstance(found, SearchResult) or not found.known:
+    def _after(
+        self, messages: Sequence[BaseMessage], last: ToolMessage, question: str, prompt: str
+    ) -> AIMessage:
+        """What follows a tool's result: a question to a table, its answer, or sentences of the passages."""
+        if last.name == TABLES:
+            if isinstance(last.artifact, TableAnswer) and last.artifact.total:
+                return AIMessage("\n".join(lines(last.artifact, _language(prompt))))
+            searches = [
+                one.artifact for one in messages if isinstance(one, ToolMessage) and one.name == SEARCH
+            ]
+            return self._answer(searches[-1] if searches else None, question, prompt)
+        if isinstance(last.artifact, SearchResult) and any(tool.name == TABLES for tool in self.tools):
+            found = last.artifact
+            planned = plan(question, found.tables, SURE if found.known else SURE_OF_UNKNOWN)
+            if planned is not None:
+                arguments = planned.query.model_dump(exclude_defaults=True)
+                call = tool_call(name=TABLES, args=arguments, id=f"call_{uuid.uuid4().hex[:12]}")
+                return AIMessage("", tool_calls=[call])
+        return self._answer(None if last.name == HAND_OFF else last.artifact, question, prompt)
+
+    def _answer(self, found: object, question: str, prompt: str) -> AIMessage:
+        if not isinstance(found, SearchResult) or not found.known:
             return _nothing()
         embedder: Embedder = self.embedder
         share = dense_share(embedder.foreignness(question))
@@ -217,6 +239,12 @@ class OfflineChatModel(BaseChatModel):
             return self.answer_sentences
         match = _LENGTH.search(prompt)
         return min(int(match[1]), MAX_SENTENCES) if match else DEFAULT_SENTENCES
+
+
+def _sure(found: SearchResult) -> float:
+    """How sure a plan over a table has to be beside what was found."""
+    is_row = any(passage.row is not None for passage in found.passages[:1])
+    return SURE if found.known and is_row else SURE_OF_OTHERS
 
 
 def _nothing() -> AIMessage:

@@ -17,7 +17,7 @@ import numpy as np
 from agentflow.llm import phrases
 from knowledge.embedding import Embedder, FloatMatrix
 
-SEARCH, HAND_OFF = "search_knowledge", "hand_off"
+SEARCH, TABLES, HAND_OFF = "search_knowledge", "query_table", "hand_off"
 LIKENESS = 0.47  # of the message to a tool's nearest example, at least
 MARGIN = 0.02  # and this much more than to the nearest ordinary question
 TOUCH = 0.1  # share of letter groups that the message has with any example of a tool, at least

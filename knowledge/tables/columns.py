@@ -21,6 +21,7 @@ from knowledge.tables.values import (
     is_empty,
     is_month_first,
     number_of,
+    stem,
     time_of,
     words,
 )
@@ -43,11 +44,16 @@ class Column:
         return tuple(map(fold, self.texts))
 
     @cached_property
-    def rows_by_word(self) -> dict[str, set[int]]:
-        """Which rows hold each word."""
+    def stems(self) -> tuple[tuple[str, ...], ...]:
+        """The words of each cell without their endings."""
+        return tuple(tuple(map(stem, words(text))) for text in self.folded)
+
+    @cached_property
+    def rows_by_stem(self) -> dict[str, set[int]]:
+        """Which rows hold each word, in any of its forms."""
         rows: dict[str, set[int]] = {}
-        for row, text in enumerate(self.folded):
-            for word in words(text):
+        for row, found in enumerate(self.stems):
+            for word in found:
                 rows.setdefault(word, set()).add(row)
         return rows
 

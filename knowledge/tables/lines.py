@@ -13,23 +13,31 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "sum": {"en": "total", "nl": "totaal", "de": "Summe"},
     "average": {"en": "average", "nl": "gemiddelde", "de": "Durchschnitt"},
     "difference": {"en": "difference", "nl": "verschil", "de": "Unterschied"},
-    "range": {"en": "difference", "nl": "verschil", "de": "Unterschied"},
 }
+
+
+Statement = tuple[str, tuple[ResultRow, ...]]  # what is said, and the rows it stands on
 
 
 def lines(answer: TableAnswer, language: str) -> list[str]:
     """The answer, a line a row: "Desk lamp: 49.95 (Price)". Labels are English where there are no others."""
+    return list(dict.fromkeys(text for text, _ in statements(answer, language)))
+
+
+def statements(answer: TableAnswer, language: str) -> list[Statement]:
+    """The lines, each with the rows that it stands on."""
     match answer.query.aggregate:
         case None | "min" | "max":
-            return _rows(answer)
+            return [(_row(row, answer), (row,)) for row in answer.rows]
         case "count" | "count_distinct":
-            return [_counted(answer)]
+            return [(_counted(answer), answer.rows)]
         case "most_common" | "least_common":
-            return [f"{row.cells[0]} ({answer.value}\N{MULTIPLICATION SIGN})" for row in answer.rows]
+            sign = "\N{MULTIPLICATION SIGN}"
+            return [(f"{row.cells[0]} ({answer.value}{sign})", (row,)) for row in answer.rows]
         case aggregate:
             labels = _LABELS[aggregate]
             names = " / ".join(column.name for column in answer.columns)
-            return [f"{names}, {labels.get(language, labels['en'])}: {answer.value}"]
+            return [(f"{names}, {labels.get(language, labels['en'])}: {answer.value}", answer.rows)]
 
 
 def row_text(table: TypedTable, position: int) -> str:
@@ -44,22 +52,14 @@ def row_text(table: TypedTable, position: int) -> str:
     )
 
 
-def _rows(answer: TableAnswer) -> list[str]:
-    key = answer.table.key
-    ordered = answer.query.aggregate in ("min", "max")
-    said: list[str] = []
-    for row in answer.rows:
-        named = list(zip(answer.columns, row.cells, strict=True))
-        if ordered and len(named) > 1:
-            named = [*named[1:], named[0]]  # what was asked for, then what it was ordered by
-        values = [(column, text) for column, text in named if column is not key]
-        if ordered and len(named) > 1 and named[0][0] is not key:
-            said.append(f"{named[0][1]}: {'; '.join(_value(*each) for each in named[1:])}")
-        elif not values:
-            said.append(row.name)
-        else:
-            said.append(f"{row.name}: {'; '.join(_value(*each) for each in values)}")
-    return list(dict.fromkeys(said))
+def _row(row: ResultRow, answer: TableAnswer) -> str:
+    named = list(zip(answer.columns, row.cells, strict=True))
+    if answer.query.aggregate in ("min", "max") and len(named) > 1:
+        named = [*named[1:], named[0]]  # what was asked for, then what it was ordered by
+        if named[0][0] is not answer.table.key:
+            return f"{named[0][1]}: {'; '.join(_value(*each) for each in named[1:])}"
+    values = [_value(column, text) for column, text in named if column is not answer.table.key]
+    return f"{row.name}: {'; '.join(values)}" if values else row.name
 
 
 def _value(column: Column, text: str) -> str:

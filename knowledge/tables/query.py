@@ -13,7 +13,18 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from knowledge.tables.columns import Column, TypedTable
-from knowledge.tables.values import Number, date_of, fold, is_empty, number_of, shown, time_of
+from knowledge.tables.values import (
+    Number,
+    date_of,
+    fold,
+    holds,
+    is_empty,
+    number_of,
+    shown,
+    stem,
+    time_of,
+    words,
+)
 
 Text = Annotated[str, Field(max_length=500)]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "contains", "empty", "filled"]
@@ -24,7 +35,6 @@ Aggregate = Literal[
     "average",
     "min",
     "max",
-    "range",
     "difference",
     "most_common",
     "least_common",
@@ -131,8 +141,7 @@ def matching(rows: Sequence[int], condition: Condition, column: Column) -> list[
             row for row in rows if any(_same(column, row, value) for value in values) is (condition.op == "=")
         ]
     if condition.op == "contains":
-        wanted = [fold(value) for value in values]
-        return [row for row in rows if any(value in column.folded[row] for value in wanted)]
+        return [row for row in rows if any(_contains(column, row, value) for value in values)]
     return _compared(rows, condition.op, values[0], column)
 
 
@@ -144,6 +153,13 @@ def _same(column: Column, row: int, value: str) -> bool:
         return own.value == wanted.value and (not wanted.unit or wanted.unit == own.unit)
     date = column.dates[row]
     return date is not None and date == date_of(value)
+
+
+def _contains(column: Column, row: int, value: str) -> bool:
+    """Whether the cell holds this text, or its words in another form."""
+    wanted = fold(value)
+    run = [stem(word) for word in words(wanted)]
+    return wanted in column.folded[row] or (bool(run) and holds(column.stems[row], run))
 
 
 def _compared(rows: Sequence[int], op: str, value: str, column: Column) -> list[int]:
@@ -266,8 +282,8 @@ def _computed(
 ) -> TableAnswer:
     """Sum, average or difference of the selected cells. Raises QueryRefused."""
     cells, skipped = _numbers(columns, rows, str(query.aggregate))
-    if query.aggregate == "difference" and len(cells) != 2:
-        raise QueryRefused(f"A difference is of two cells; the query finds {len(cells)}.")
+    if query.aggregate == "difference" and len(cells) < 2:
+        raise QueryRefused(f"A difference needs two cells; the query finds {len(cells)}.")
     if not cells:
         raise QueryRefused("The query finds no cell to compute with.")
     values = [cell.value for cell in cells]
@@ -275,8 +291,6 @@ def _computed(
     if query.aggregate == "sum":
         result = sum(values, Decimal(0))
     elif query.aggregate == "difference":
-        result = values[0] - values[1]
-    elif query.aggregate == "range":
         result = max(values) - min(values)
     else:
         result = sum(values, Decimal(0)) / len(values)

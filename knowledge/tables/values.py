@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 Mark = Literal[".", ","]
@@ -80,6 +81,22 @@ def fold(text: str) -> str:
 def words(folded: str) -> tuple[str, ...]:
     """The words and numbers of a folded text."""
     return tuple(_WORD.findall(folded))
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """A word without its ending of the plural or the case, so that its forms agree."""
+    for ending, rest in (("ies", "y"), ("es", "e"), ("s", ""), ("en", ""), ("e", "")):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            return (
+                stem(word[: len(word) - len(ending)] + rest) if rest == "e" else word[: -len(ending)] + rest
+            )
+    return word
+
+
+def holds(text: Sequence[str], run: Sequence[str]) -> bool:
+    """Whether a run of words stands in a text of words."""
+    return any(tuple(text[at : at + len(run)]) == tuple(run) for at in range(len(text) - len(run) + 1))
 
 
 def is_empty(text: str) -> bool:
