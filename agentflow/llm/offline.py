@@ -217,8 +217,7 @@ class OfflineChatModel(BaseChatModel):
             ]
             return self._answer(searches[-1] if searches else None, question, prompt)
         if isinstance(last.artifact, SearchResult) and any(tool.name == TABLES for tool in self.tools):
-            found = last.artifact
-            planned = plan(question, found.tables, SURE if found.known else SURE_OF_UNKNOWN)
+            planned = plan(question, last.artifact.tables, _sure(last.artifact))
             if planned is not None:
                 arguments = planned.query.model_dump(exclude_defaults=True)
                 call = tool_call(name=TABLES, args=arguments, id=f"call_{uuid.uuid4().hex[:12]}")
