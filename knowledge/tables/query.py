@@ -66,8 +66,8 @@ class TableQuery(_Strict):
     aggregate: Aggregate | None = Field(
         default=None,
         description="Over the selected cells of the rows found. min and max return the rows that have it in "
-        "the first selected column; difference needs two cells; most_common groups by the first selected "
-        "column.",
+        "the first selected column; difference is the largest minus the smallest; most_common groups by "
+        "the first selected column.",
     )
     order_by: Text | None = Field(default=None, description="None keeps the table's own order.")
     descending: bool = False
