@@ -275,12 +275,16 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
         async with app.db.transaction() as session:
             await sync.enqueue_due(session, app.settings)
 
+    async def reconcile() -> None:
+        await erasing.reconcile(app.db, app.files, app.searcher)
+
     async def purge() -> None:
         await erasing.purge(app.db, app.files, app.searcher.forget)
 
     jobs.every("sources", float(app.settings.ingest.lease_seconds) / 2, sweep_sources)
     jobs.every("syncs", app.settings.sync.poll_seconds, enqueue_due)
     jobs.every("bin", HOUR, purge)
+    jobs.every("orphans", 24 * HOUR, reconcile)
     jobs.every("gaps", GAPS_SECONDS, partial(gaps.sweep, app.db, app.searcher, app.ingest_deps.embedder))
     jobs.every("gaps_kept", HOUR, partial(gaps.forget, app.db))
     jobs.every("idempotency", HOUR, partial(idempotency.forget_old, app.db))

@@ -6,9 +6,10 @@ Rows go last: if a run dies, they still say what is left to do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import NotFound
@@ -25,6 +26,18 @@ FOLDER = "sources"
 ARRIVING_SECONDS = 3600.0  # a younger file may belong to a record that is not committed yet
 # Takes workspace, knowledge base and source; drops the source's vectors outside SQL.
 Forget = Callable[[str, str, str], Awaitable[None]]
+
+
+class Index(Protocol):
+    """The part of the searcher that looks after vectors without rows."""
+
+    async def held(self) -> set[str]:
+        """The sources that have vectors."""
+        ...
+
+    async def drop(self, source_ids: Set[str]) -> None:
+        """Drop theirs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,10 +64,12 @@ async def purge_source(
     db: Database, files: LocalFiles, forget: Forget, workspace_id: str, source_id: str
 ) -> PurgeRead:
     """Erase one source that is in the bin, without waiting. Raises NotFound for any other."""
-    async with db.read() as session:
+    async with db.transaction() as session:
         found = await repository.find_source(session, workspace_id, source_id)
-    if found is None or found[0].deleted_at is None:
-        raise NotFound("There is no such source in the bin.", code="source_not_found")
+        if found is None or found[0].deleted_at is None:
+            raise NotFound("There is no such source in the bin.", code="source_not_found")
+        # From here on nobody can restore it, and if this run dies the next `purge` ends it.
+        found[0].deleted_at = now(session) - timedelta(days=BIN_DAYS)
     return await _erase(db, files, forget, workspace_id, source_id)
 
 
@@ -111,21 +126,18 @@ async def _erase_versions(db: Database, files: LocalFiles, versions: Sequence[So
             await repository.delete_version(session, version.workspace_id, version.source_id, version.version)
 
 
-async def reconcile(
-    db: Database, files: LocalFiles, forget_others: Callable[[set[str]], Awaitable[int]]
-) -> Orphans:
-    """Remove what a crash may have left: files without rows, old indexes, vectors of sources that are gone.
-
-    `forget_others` gets the sources that there are and drops every other vector.
-    """
+async def reconcile(db: Database, files: LocalFiles, index: Index) -> Orphans:
+    """Remove what a crash may have left: files and vectors without rows, indexes of old generations."""
+    held = await index.held()  # before the rows are read: a source that comes now is in both, or in none
     async with db.read() as session:
         keys = await repository.all_file_keys(session)
         known = await repository.all_source_ids(session)
     removed = await files.sweep(FOLDER, keys, older_seconds=ARRIVING_SECONDS)
-    vectors = await forget_others(known)
+    if held - known:
+        await index.drop(held - known)
     async with db.transaction() as session:
         generations = await repository.delete_orphans(session)
-    found = Orphans(len(removed), generations, vectors)
+    found = Orphans(len(removed), generations, len(held - known))
     if found != Orphans(0, 0, 0):
         log.warning("orphans removed: %s", found)
     return found

@@ -6,7 +6,7 @@ with asyncio.to_thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,6 +55,14 @@ class VectorIndex(Protocol):
         """Drop every vector of a source."""
         ...
 
+    def held(self) -> set[str]:
+        """The sources of every workspace that have vectors here."""
+        ...
+
+    def drop(self, source_ids: Set[str]) -> None:
+        """Drop every vector of these sources, whichever embedder made it."""
+        ...
+
     def close(self) -> None:
         """Let go of connections. Harmless when called twice."""
         ...
@@ -72,6 +80,13 @@ class MemoryIndex:
 
     def forget(self, scope: Scope, source_id: str) -> None:
         """Nothing to do: the next generation does not hold them."""
+
+    def held(self) -> set[str]:
+        """None: memory holds what SQL holds."""
+        return set()
+
+    def drop(self, source_ids: Set[str]) -> None:
+        """Nothing to do."""
 
     def close(self) -> None:
         """Nothing to close."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,6 +20,8 @@ from knowledge.embedding import FloatVector
 from knowledge.index import Nearest, Points, Scope
 
 BATCH = 256  # points written at a time
+_PREFIX = "passages_"  # of every collection of ours
+_MANY = 1_000_000  # sources asked for at a time
 
 
 def open_server(settings: Settings) -> ServerIndex:
@@ -63,6 +65,26 @@ class ServerIndex:
         with _answering():
             if self._client.collection_exists(name):
                 self._client.delete(name, models.FilterSelector(filter=_older(scope, source_id, None)))
+
+    def held(self) -> set[str]:
+        """See VectorIndex."""
+        found: set[str] = set()
+        with _answering():
+            for name in self._collections():
+                hits = self._client.facet(name, key="source", limit=_MANY, exact=True).hits
+                found |= {str(hit.value).partition(":")[0] for hit in hits}
+        return found
+
+    def drop(self, source_ids: Set[str]) -> None:
+        """See VectorIndex."""
+        match = models.FieldCondition(key="source_id", match=models.MatchAny(any=sorted(source_ids)))
+        with _answering():
+            for name in self._collections():
+                self._client.delete(name, models.FilterSelector(filter=models.Filter(must=[match])))
+
+    def _collections(self) -> list[str]:
+        names = [collection.name for collection in self._client.get_collections().collections]
+        return [name for name in names if name.startswith(_PREFIX)]
 
     def close(self) -> None:
         """Close the connection."""
@@ -143,7 +165,7 @@ def _tenant(scope: Scope) -> list[models.Condition]:
 
 
 def _collection(scope: Scope) -> str:
-    return "passages_" + hashlib.sha256(scope.fingerprint.encode()).hexdigest()[:16]
+    return _PREFIX + hashlib.sha256(scope.fingerprint.encode()).hexdigest()[:16]
 
 
 def _ids_in(client: QdrantClient, name: str, points: models.Filter) -> set[str]:

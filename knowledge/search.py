@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections import OrderedDict, defaultdict
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,9 +108,17 @@ class Searcher:
         await self._newest(workspace_id, knowledge_base_id)
 
     async def forget(self, workspace_id: str, knowledge_base_id: str, source_id: str) -> None:
-        """Drop a source's vectors from the index; for `service.purge`."""
+        """Drop a source's vectors from the index; for `erasing.purge`."""
         scope = Scope(workspace_id, knowledge_base_id, self._embedder.fingerprint)
         await asyncio.to_thread(self._index.forget, scope, source_id)
+
+    async def held(self) -> set[str]:
+        """The sources that the index has vectors of, in every workspace; for `erasing.reconcile`."""
+        return await asyncio.to_thread(self._index.held)
+
+    async def drop(self, source_ids: Set[str]) -> None:
+        """Drop the vectors of sources that are no more."""
+        await asyncio.to_thread(self._index.drop, source_ids)
 
     async def close(self) -> None:
         """Close the index. Harmless when called twice."""

@@ -106,6 +106,18 @@ def test_that_a_server_forgets_a_source_and_keeps_the_others() -> None:
     index.close()
 
 
+def test_that_a_server_names_what_it_holds_and_drops_what_has_no_row() -> None:
+    index = ServerIndex(QdrantClient(":memory:"))
+    points = some_points(4)
+    other = Scope("wsp_two", "kb_two", "another embedder")
+    index.fill(SCOPE, points)
+    index.fill(other, some_points(3, source="src_two", seed=2))
+    assert index.held() == {"src_one", "src_two"}
+    index.drop({"src_two", "src_three"})
+    assert index.held() == {"src_one"}
+    index.close()
+
+
 def test_that_a_server_keeps_what_another_worker_made_live_meanwhile() -> None:
     index = ServerIndex(QdrantClient(":memory:"))
     old, new = some_points(4), some_points(4, version=2, seed=2)

@@ -15,7 +15,7 @@ from knowledge import ingest as ingesting
 from knowledge import service, sync
 from knowledge.errors import TooManySources
 from knowledge.models import Origin, SourceState
-from knowledge.origins.base import SiteLimits
+from knowledge.origins.base import Fetcher, SiteLimits
 from knowledge.origins.site import SiteOrigin
 from knowledge.origins.web import UrlOrigin, Web
 from knowledge.schemas import SourceRead
@@ -88,7 +88,10 @@ async def synced(library: Library) -> AsyncIterator[Synced]:
     settings = fetching()
     async with serving(Website()) as site, egress_for(settings) as egress:
         web = Web(egress, settings)
-        origins = {Origin.URL: UrlOrigin(web, settings), Origin.SITE: SiteOrigin(web, settings)}
+        origins: dict[Origin, Fetcher] = {
+            Origin.URL: UrlOrigin(web, settings),
+            Origin.SITE: SiteOrigin(web, settings),
+        }
         yield Synced(library, SyncDeps(library.db, library.files, origins), site)
 
 
