@@ -68,7 +68,7 @@ def wait_for_death(app: LiveApp, visitor: Visitor | None = None) -> None:
     app.wait_until(dead, 40)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_that_each_message_gets_exactly_one_answer(fresh_app: LiveApp) -> None:
     rng = random.Random()
     places = rng.sample(TURN_PLACES, DRAWS)
@@ -94,7 +94,7 @@ def test_that_each_message_gets_exactly_one_answer(fresh_app: LiveApp) -> None:
     assert shown == Counter(message["id"] for message in page["items"])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_that_each_source_is_ready_or_failed(fresh_app: LiveApp) -> None:
     rng = random.Random()
     places = rng.sample(INGEST_PLACES, DRAWS)
