@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 HEADER_GAP = " / "
@@ -31,7 +31,7 @@ class Cell:
         return self.column <= column < self.column + self.width
 
 
-RawRow = tuple[int, Sequence[Cell]]  # the row's number and its filled cells
+RawRow = tuple[int, Sequence[Cell]]  # the row's number and its filled cells from left to right
 
 
 def header_rows(window: Sequence[RawRow]) -> tuple[int, int] | None:
@@ -52,31 +52,39 @@ def header_rows(window: Sequence[RawRow]) -> tuple[int, int] | None:
 
 def joined(rows: Sequence[RawRow], window: Sequence[RawRow]) -> dict[int, str]:
     """The header of each column of the window: what stands over it in `rows`, "2025 / Q1"."""
-    headers = {}
-    for column in sorted({cell.column for _, cells in window for cell in cells}):
-        parts: list[str] = []
-        for number, (_, cells) in enumerate(rows):
-            text = _above(column, cells, is_last=number == len(rows) - 1)
-            if text and text not in parts:
-                parts.append(text)
-        if parts:
-            headers[column] = HEADER_GAP.join(parts)[:_MAX_HEADER_CHARS].rstrip(" :")
-    return headers
+    columns = sorted({cell.column for _, cells in window for cell in cells})
+    parts: dict[int, list[str]] = {}
+    for number, (_, cells) in enumerate(rows):
+        for column, text in _above(columns, cells, is_last=number == len(rows) - 1):
+            if text not in parts.setdefault(column, []):
+                parts[column].append(text)
+    return {
+        column: HEADER_GAP.join(texts)[:_MAX_HEADER_CHARS].rstrip(" :")
+        for column, texts in sorted(parts.items())
+    }
 
 
-def starts_table(window: Sequence[RawRow], header: tuple[int, int], headers: dict[int, str]) -> bool:
-    """Whether these rows, after an empty row, are the header of another table."""
+def starts_table(
+    window: Sequence[RawRow], header: tuple[int, int], headers: dict[int, str], values: set[int]
+) -> bool:
+    """Whether these rows, after an empty row, are the header of another table.
+
+    `headers` are those of the table before, `values` its columns that held nothing but values.
+    """
     first, end = header
-    cells = window[first][1]
-    if end >= len(window) or len(cells) < 2:
+    cells, below = window[first][1], window[end:]
+    if not below or len(cells) < 2:
         return False
     if end - first > 1 or joined(window[first:end], window) == headers:
         return True
-    if not all(cell.is_label or is_year(cell) for cell in cells) or not any(cell.is_label for cell in cells):
+    if not all(cell.is_label or is_year(cell) for cell in cells):
         return False
-    below = {cell.column: cell.is_label for cell in window[end][1]}
-    has_values = any(below.get(cell.column) is False for cell in cells if cell.is_label)
-    return has_values or {cell.column for cell in cells} != set(headers)
+    if not any(cell.is_label for cell in cells):
+        return _stands_right_of_labels(cells, below)
+    next_row = {cell.column: cell.is_label for cell in below[0][1]}
+    has_values = any(next_row.get(cell.column) is False for cell in cells if cell.is_label)
+    is_other = any(cell.column in values and next_row.get(cell.column) for cell in cells if cell.is_label)
+    return has_values or is_other or {cell.column for cell in cells} != set(headers)
 
 
 def is_year(cell: Cell) -> bool:
@@ -119,7 +127,8 @@ def _continues(upper: Sequence[Cell], lower: Sequence[Cell], below: Sequence[Cel
     wide = [cell for cell in upper if cell.width > 1]
     if not all(cell.is_label or is_year(cell) for cell in own):
         return False
-    under = [cell for cell in own if any(group.covers(cell.column) for group in wide)]
+    covered = {column for group in wide for column in range(group.column, group.column + group.width)}
+    under = [cell for cell in own if cell.column in covered]
     if not under:
         return _groups(upper, lower) and _differ(lower, below)
     single = {cell.column for cell in upper if cell.width == 1}
@@ -139,26 +148,25 @@ def _groups(upper: Sequence[Cell], lower: Sequence[Cell]) -> bool:
         return False
     if not all(cell.is_label for cell in lower) or not all(cell.is_label or is_year(cell) for cell in upper):
         return False
-    pairs = [(_above(cell.column, upper, is_last=False), cell.text) for cell in lower]
-    return len(set(pairs)) == len(pairs)
+    groups = dict(_above([cell.column for cell in lower], upper, is_last=False))
+    return len({(groups.get(cell.column), cell.text) for cell in lower}) == len(lower)
 
 
-def _above(column: int, cells: Sequence[Cell], *, is_last: bool) -> str:
-    """The text over a column: of the cell there, or in a row of groups of the next one to the left."""
-    covering = [cell for cell in cells if cell.covers(column)]
-    if covering:
-        return covering[0].text
-    if is_last or any(cell.width > 1 or cell.repeats for cell in cells):
-        return ""
-    left = [cell for cell in cells if cell.column < column]
-    return left[-1].text if left else ""
+def _above(columns: Iterable[int], cells: Sequence[Cell], *, is_last: bool) -> Iterator[tuple[int, str]]:
+    """What stands over each column: the cell there, or in a row of groups the next one to the left."""
+    only_there = is_last or any(cell.width > 1 or cell.repeats for cell in cells)
+    place = -1
+    for column in columns:
+        while place + 1 < len(cells) and cells[place + 1].column <= column:
+            place += 1
+        if place >= 0 and (cells[place].covers(column) or not only_there):
+            yield column, cells[place].text
 
 
 def spread(cells: Sequence[Cell], headers: dict[int, str]) -> Iterator[Cell]:
     """The cells of a row, a merged one once for each column it stands in."""
     for cell in cells:
         yield cell
-        if cell.width > 1:
-            for column in headers:
-                if column > cell.column and cell.covers(column):
-                    yield Cell(column, cell.text, cell.is_label, repeats=True)
+        for column in range(cell.column + 1, cell.column + cell.width):
+            if column in headers:
+                yield Cell(column, cell.text, cell.is_label, repeats=True)

@@ -6,12 +6,15 @@ runs everything together; there the page without its menus, footers and blocks o
 
 from __future__ import annotations
 
+import logging
 import re
 from copy import deepcopy
 
 from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 from trafilatura.settings import Document
+
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs a line for every page it finds empty
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 # What trafilatura would throw away with its text: times of opening, questions of an accordion, whole forms.

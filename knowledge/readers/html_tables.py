@@ -140,7 +140,7 @@ def _rows(table: HtmlElement) -> Iterator[RawRow]:
                     over[column] = (height - 1, replace(cell, repeats=True))
             column += width
         _fill(over, cells, column, rest=True)
-        yield number, cells
+        yield number, sorted(cells, key=lambda cell: cell.column)
 
 
 def _fill(over: dict[int, tuple[int, Cell]], cells: list[Cell], column: int, *, rest: bool = False) -> int:

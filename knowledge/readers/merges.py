@@ -29,7 +29,11 @@ class Merges:
             found[cell.column] = cell
             if bottom > number:
                 self._open[cell.column] = (bottom, replace(cell, repeats=True))
-        return [found[column] for column in sorted(found)]
+        row = [found[column] for column in sorted(found)]
+        for place, following in enumerate(row[1:]):  # an area ends where the next cell stands
+            if row[place].column + row[place].width > following.column:
+                row[place] = replace(row[place], width=following.column - row[place].column)
+        return row
 
     def add(self, number: int, column: int, height: int, width: int) -> None:
         """One more area, before the row it starts in is applied."""

@@ -64,16 +64,25 @@ class _Collector:
         self._tables = tables
         self._rows: list[RawRow] = []
         self._title, self._headers = "", dict[int, str]()
+        self._words, self._values = set[int](), set[int]()
 
     def begin(self, title: str, headers: dict[int, str]) -> None:
         """A table with this header starts; the one before is whole."""
         self.end()
         self._title, self._headers = title, headers
+        self._words, self._values = set(), set()
+
+    @property
+    def values(self) -> set[int]:
+        """The columns that have held nothing but values so far."""
+        return self._values - self._words
 
     def add(self, row: RawRow) -> RawRow:
         """One row of the table."""
         if not is_note(row[1], self._headers):
             self._rows.append((row[0], tuple(spread(row[1], self._headers))))
+            for cell in row[1]:
+                (self._words if cell.is_label else self._values).add(cell.column)
         return row
 
     def end(self) -> None:
@@ -126,7 +135,7 @@ def read_table(
             notes = window
             continue
         header = header_rows(window) if known is None else _known_rows(window, known)
-        if not seen or (header is not None and starts_table(window, header, headers)):
+        if not seen or (header is not None and starts_table(window, header, headers, table.values)):
             seen = True
             first, end = header or (0, 0)
             above = window[:first]
