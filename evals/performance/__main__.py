@@ -14,6 +14,7 @@ from pathlib import Path
 BENCHMARKS = {
     "documents": True,
     "retrieval": True,
+    "tables": True,
     "citations": False,
     "encoder": True,
     "ingest": True,
