@@ -93,26 +93,26 @@ async def create_google_connection(
         return connections.read_connection(made, google)
 
 
-@router.post("/google-connections/{connection_id}/authorise")
+@router.post("/google-connections/{google_connection_id}/authorise")
 async def authorise_google_connection(
-    connection_id: str, data: GoogleConsent, app: App, who: KnowledgeWriter
+    google_connection_id: str, data: GoogleConsent, app: App, who: KnowledgeWriter
 ) -> GoogleConnectionRead:
     """Hand over the code that Google's consent page sent the browser back with."""
     google = opened_google(app)
-    made = await connections.authorise(app.db, google, who.workspace_id, connection_id, data)
+    made = await connections.authorise(app.db, google, who.workspace_id, google_connection_id, data)
     return connections.read_connection(made, google)
 
 
-@router.delete("/google-connections/{connection_id}", status_code=204)
-async def delete_google_connection(connection_id: str, app: App, who: KnowledgeWriter) -> None:
+@router.delete("/google-connections/{google_connection_id}", status_code=204)
+async def delete_google_connection(google_connection_id: str, app: App, who: KnowledgeWriter) -> None:
     """Forget a connection; what was read through it stays until its sources are deleted."""
     async with app.db.transaction() as session:
-        await connections.disconnect(session, who.workspace_id, connection_id)
+        await connections.disconnect(session, who.workspace_id, google_connection_id)
 
 
-@router.get("/google-connections/{connection_id}/documents")
+@router.get("/google-connections/{google_connection_id}/documents")
 async def list_google_documents(
-    connection_id: str,
+    google_connection_id: str,
     app: App,
     who: KnowledgeReader,
     q: Annotated[str | None, Query(max_length=200, description="part of the name")] = None,
@@ -120,7 +120,12 @@ async def list_google_documents(
 ) -> Page[GoogleDocumentRead]:
     """Documents and spreadsheets to pick from, the latest changed first."""
     found, further = await connections.documents(
-        app.db, opened_google(app), who.workspace_id, connection_id, named=q, page=decode_cursor(cursor)
+        app.db,
+        opened_google(app),
+        who.workspace_id,
+        google_connection_id,
+        named=q,
+        page=decode_cursor(cursor),
     )
     items = [GoogleDocumentRead.model_validate(one) for one in found]
     return Page(items=items, next_cursor=encode_cursor(further) if further else None)

@@ -1,0 +1,167 @@
+"""Sources by address and from Google over HTTP, from the first click to the answer and to the end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.conftest import MANY
+from tests.e2e.live import LiveApp
+from tests.knowledge.google_fake import (
+    ACCOUNT,
+    CLIENT,
+    DOC_ID,
+    Google,
+    google_here,
+    key_file,
+)
+from tests.knowledge.websites import Website, page, serving
+
+Here = TypeVar("Here")
+TEXT = "The code of the yellow locker is 4711. The yellow locker stands beside the stairs."
+
+
+@contextmanager
+def elsewhere(context: AbstractAsyncContextManager[Here]) -> Iterator[Here]:
+    """Serve on a loop of its own while the test waits for answers."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Website]:
+    with elsewhere(serving(Website())) as website:
+        yield website
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[Google]:
+    with elsewhere(google_here()) as here:
+        yield here
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, site: Website, google: Google) -> Iterator[LiveApp]:
+    """A server that may call this machine and takes it for Google."""
+    environment = {
+        **MANY,
+        "AGENTFLOW_EGRESS_ALLOW": "127.0.0.1",
+        "AGENTFLOW_GOOGLE__API_URL": google.url,
+        "AGENTFLOW_GOOGLE__TOKEN_URL": f"{google.url}/token",
+    }
+    app = LiveApp(tmp_path_factory.mktemp("sources") / "home", environment=environment).start()
+    app.wait_for_knowledge()
+    yield app
+    app.stop()
+
+
+def ready(app: LiveApp, source_id: str) -> dict[str, Any]:
+    def read() -> dict[str, Any]:
+        return dict(app.api("GET", f"/sources/{source_id}")[1])
+
+    app.wait_until(lambda: read()["state"] in ("ready", "failed") and not read()["sync"]["running"], 40)
+    return read()
+
+
+def test_that_a_page_answers_and_its_change_does_too(app: LiveApp, site: Website) -> None:
+    base = app.knowledge_base()
+    site.put("/lockers", page("Lockers", TEXT))
+    status, added = app.api(
+        "POST", f"/knowledge-bases/{base}/sources/url", {"url": f"{site.url}/lockers#top"}
+    )
+    assert (status, added["state"], added["origin"]) == (202, "fetching", "url")
+    assert added["location"] == f"{site.url}/lockers"
+    source = ready(app, added["id"])
+    assert (source["state"], source["sync"]["every_seconds"]) == ("ready", 3600)
+    path = f"/knowledge-bases/{base}/search?q=code+of+the+yellow+locker"
+    assert "4711" in app.api("GET", path)[1]["items"][0]["text"]
+    site.put("/lockers", page("Lockers", TEXT.replace("4711", "1174")))
+    assert app.api("POST", f"/sources/{added['id']}/sync")[0] == 202
+    app.wait_until(lambda: app.api("GET", f"/sources/{added['id']}")[1]["live_version"] == 2, 40)
+    texts = [item["text"] for item in app.api("GET", path)[1]["items"]]
+    assert "1174" in texts[0]
+    assert not any("4711" in text for text in texts)
+    assert app.api("PATCH", f"/sources/{added['id']}", {"sync_every_seconds": None})[0] == 200
+    assert app.api("GET", f"/sources/{added['id']}")[1]["sync"]["every_seconds"] is None
+
+    assert app.api("POST", f"/sources/{added['id']}/purge")[0] == 404
+    assert app.api("DELETE", f"/sources/{added['id']}")[0] == 200
+    status, report = app.api("POST", f"/sources/{added['id']}/purge")
+    assert (status, report["files"], report["passages"]) == (200, 1, 1)
+    assert app.api("POST", f"/sources/{added['id']}/restore")[0] == 404
+
+
+def test_that_an_address_that_may_not_be_called_is_refused_at_once(app: LiveApp, site: Website) -> None:
+    base = app.knowledge_base()
+    before = len(app.sources())
+    for url in (
+        "http://10.0.0.1/",
+        "http://169.254.169.254/",
+        "file:///etc/passwd",
+        "no address",
+        "http://[::1]/",
+    ):
+        status, problem = app.api("POST", f"/knowledge-bases/{base}/sources/url", {"url": url})
+        assert (status, problem["code"]) == (422, "address_refused"), url
+    assert len(app.sources()) == before
+    upload = app.sources()[0]["id"]
+    status, problem = app.api("POST", f"/sources/{upload}/sync")
+    assert (status, problem["code"]) == (409, "not_fetched_source")
+
+
+def test_that_a_google_document_is_picked_read_and_let_go(app: LiveApp, google: Google) -> None:
+    base = app.knowledge_base()
+    wrong = app.api("POST", "/google-connections", {"name": "g", "service_account": {"client_email": "x"}})
+    assert (wrong[0], wrong[1]["code"]) == (422, "bad_service_account")
+    status, made = app.api("POST", "/google-connections", {"name": "Docs", "service_account": key_file()})
+    assert (status, made["account"], made["authorised"]) == (201, ACCOUNT, True)
+    assert "PRIVATE" not in str(app.api("GET", "/google-connections"))
+    documents = f"/google-connections/{made['id']}/documents"
+    listed = app.api("GET", documents)[1]
+    assert [one["name"] for one in listed["items"]] == ["Policies", "Prices"]
+    rest = app.api("GET", f"{documents}?cursor={listed['next_cursor']}")[1]
+    assert [one["name"] for one in rest["items"]] == ["Bob's diary"]
+    google.files[DOC_ID].content = page("Lockers", TEXT.replace("yellow", "green")).encode()
+    status, added = app.api(
+        "POST",
+        f"/knowledge-bases/{base}/sources/google",
+        {"connection_id": made["id"], "file_id": DOC_ID, "sync_every_seconds": None},
+    )
+    assert (status, added["name"], added["origin"]) == (202, "Policies", "google_doc")
+    assert ready(app, added["id"])["state"] == "ready"
+    found = app.api("GET", f"/knowledge-bases/{base}/search?q=code+of+the+green+locker")[1]
+    assert "4711" in found["items"][0]["text"]
+    assert set(google.exported) == {DOC_ID}
+    assert app.api("DELETE", f"/google-connections/{made['id']}")[0] == 204
+    app.api("POST", f"/sources/{added['id']}/sync")
+    app.wait_until(lambda: app.api("GET", f"/sources/{added['id']}")[1]["sync"]["sync_error"], 40)
+    lost = app.api("GET", f"/sources/{added['id']}")[1]
+    assert (lost["state"], lost["sync"]["sync_error"]["code"]) == ("ready", "google_access_lost")
+
+
+def test_that_a_person_agrees_through_the_browser(app: LiveApp, google: Google) -> None:
+    status, made = app.api("POST", "/google-connections", {"name": "Mine", **CLIENT})
+    assert (status, made["authorised"]) == (201, False)
+    state = parse_qs(urlsplit(made["consent_url"]).query)["state"][0]
+    path = f"/google-connections/{made['id']}"
+    status, problem = app.api("POST", f"{path}/authorise", {"code": "good code", "state": "guessed"})
+    assert (status, problem["code"]) == (422, "bad_state")
+    status, problem = app.api("POST", f"{path}/authorise", {"code": "bad code", "state": state})
+    assert (status, problem["code"]) == (422, "google_access_lost")
+    status, done = app.api("POST", f"{path}/authorise", {"code": "good code", "state": state})
+    assert (status, done["authorised"], done["consent_url"]) == (200, True, None)
+    assert app.api("GET", f"{path}/documents?q=Policies")[1]["items"][0]["id"] == DOC_ID
