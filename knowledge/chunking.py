@@ -1,4 +1,5 @@
-"""Pages into chunks: about 180 words, never more than 220 (400 characters where a script has no spaces).
+"""Pages into chunks: about 180 words, never more than 220 (400 characters where a script has no spaces,
+1,000 where such a script is an alphabet, as Thai is).
 
 A chunk never crosses a heading, and crosses a page only to finish a sentence. Neighbours share one sentence.
 """
@@ -12,9 +13,9 @@ from dataclasses import dataclass, replace
 from knowledge.pages import CELL_GAP, Heading, Page, Row, cell_text
 from knowledge.sentences import Size, measure, sentence_spans
 
-MAX_WORDS, MAX_WORDLESS_CHARS = 220, 400
+MAX_WORDS, MAX_WORDLESS_SIGNS = 220, 400
 MAX_CHARS = 2000  # in any script: long "words" (tables of codes, base64) must not hide a page in one chunk
-_TARGET_WORDS, _TARGET_WORDLESS_CHARS, _TARGET_CHARS = 150, 300, 1400
+_TARGET_WORDS, _TARGET_WORDLESS_SIGNS, _TARGET_CHARS = 150, 360, 1400
 _MAX_EXCESS = 0.2  # a chunk is filled this much beyond the target rather than followed by a tiny one
 _MAX_OVERLAP = 0.35  # a longer sentence is not repeated in the next chunk
 
@@ -172,7 +173,7 @@ def _units(text: str, start: int, end: int, headings: list[Heading]) -> list[_Un
 
 def _load(size: Size) -> float:
     if size.is_wordless:
-        return size.chars / _TARGET_WORDLESS_CHARS
+        return size.signs / _TARGET_WORDLESS_SIGNS
     return max(size.words / _TARGET_WORDS, size.chars / _TARGET_CHARS)
 
 
@@ -182,12 +183,13 @@ def _fits(units: Sequence[_Unit]) -> bool:
             words=sum(unit.size.words for unit in units),
             chars=units[-1].end - units[0].start,
             wordless=sum(unit.size.wordless for unit in units),
+            syllabic=sum(unit.size.syllabic for unit in units),
         )
     )
 
 
 def _within(size: Size) -> bool:
-    if size.is_wordless and size.chars > MAX_WORDLESS_CHARS:
+    if size.is_wordless and size.signs > MAX_WORDLESS_SIGNS:
         return False
     return size.words <= MAX_WORDS and size.chars <= MAX_CHARS
 

@@ -19,9 +19,11 @@ from knowledge import repository
 from knowledge.embedding import Embedder, FloatMatrix, FloatVector
 from knowledge.lexical import LexicalIndex
 from knowledge.models import KnowledgeBase, KnowledgeGeneration
-from knowledge.ranking import CANDIDATES, Corpus, Evidence, Query, rank
-from knowledge.refusal import Calibration, calibrate
+from knowledge.ranking import CANDIDATES, Corpus, Evidence, Query, knows_language, rank
+from knowledge.refusal import Calibration, calibrate, echo_of
 from knowledge.repository import ChunkRow
+
+LANGUAGE_SAMPLES = 64  # sentences that tell the language of the text
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def build(content: Content, embedder: Embedder) -> Built:
         sentence_offsets=content.offsets,
         sentence_vectors=content.sentence_vectors,
         from_sheet=_from_sheet(content),
+        embedder_knows_text=embedder_knows(embedder, sentences),
     )
 
     def probe(question: str) -> Evidence:
@@ -120,8 +123,29 @@ def build(content: Content, embedder: Embedder) -> Built:
         return rank(corpus, query, best_only(content.vectors @ vector)).evidence
 
     headings = sorted({chunk.heading for chunk in content.chunks if chunk.heading})
-    calibration = calibrate(probe, chunks=len(content.chunks), headings=headings, sentences=sentences)
+    calibration = calibrate(
+        probe,
+        chunks=len(content.chunks),
+        headings=headings,
+        sentences=sentences,
+        embedder_knows_text=corpus.embedder_knows_text,
+        echo=echo(corpus, sentences),
+    )
     return Built(corpus, calibration)
+
+
+def echo(corpus: Corpus, sentences: Sequence[str]) -> float:
+    """The echo of running text; rows of a sheet, which are all alike, have a line of their own."""
+    owners = np.repeat(np.arange(len(corpus.from_sheet)), np.diff(corpus.sentence_offsets))
+    running = np.flatnonzero(~corpus.from_sheet[owners])
+    return echo_of(corpus.chunks, [sentences[place] for place in running], owners[running].tolist())
+
+
+def embedder_knows(embedder: Embedder, sentences: Sequence[str]) -> bool:
+    """Whether most of the text is in a language that the embedder knows."""
+    step = max(1, len(sentences) // LANGUAGE_SAMPLES)
+    known = [knows_language(embedder.foreignness(sentence)) for sentence in sentences[::step]]
+    return sum(known) * 2 >= len(known)
 
 
 def _from_sheet(content: Content) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -155,11 +179,13 @@ async def keep_generation(session: AsyncSession, base: KnowledgeBase, built: Bui
 
 def restore(content: Content, stored: KnowledgeGeneration) -> Built:
     """Read back what `keep_generation` stored for the same content."""
+    calibration = Calibration.from_json(json.loads(stored.calibration))
     corpus = Corpus(
         chunks=LexicalIndex.from_bytes(stored.chunk_lexical),
         sentences=LexicalIndex.from_bytes(stored.sentence_lexical),
         sentence_offsets=content.offsets,
         sentence_vectors=content.sentence_vectors,
         from_sheet=_from_sheet(content),
+        embedder_knows_text=calibration.embedder_knows_text,
     )
-    return Built(corpus, Calibration.from_json(json.loads(stored.calibration)))
+    return Built(corpus, calibration)

@@ -13,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.embedding import FloatVector, Foreignness
-from knowledge.lexical import LexicalIndex, Script, script_of
+from knowledge.lexical import LexicalIndex
 
 CANDIDATES = 200  # best of each half that compete
 FINALISTS = 100  # best of those by chunk alone, whose sentences are looked at
-SENTENCE_SHARE = 1.0  # weight of the chunk's best sentence beside the chunk itself
+# A vector says most of a single sentence, letters say most of a whole chunk: two to one.
+_VECTOR_WEIGHTS, _LETTER_WEIGHTS = (1.0, 2.0), (2.0, 1.0)  # of the chunk, of its best sentence
+_KNOWN_LANGUAGE_SHARE = 0.35  # the embedder knows a text whose vectors count at least this much
+_BOTH_KNOWN = 1.2  # vectors count this much more where the embedder knows the text too
+_ONE_KNOWN = 0.4  # and this much where it knows only the text or only the question: they differ in language
 
 IntVector = NDArray[np.int64]
 
@@ -34,6 +38,7 @@ class Corpus:
     sentence_offsets: IntVector  # (number of chunks + 1,)
     sentence_vectors: NDArray[np.floating]  # (number of sentences, dim), unit rows; halves will do
     from_sheet: NDArray[np.bool_]  # which chunks are rows of a sheet
+    embedder_knows_text: bool  # most of it is in a language that the embedder knows
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +71,6 @@ class Evidence:
     sentence_lexical: float  # the same for sentences
     coverage: float  # share of the question's rarity held by the first chunk
     foreignness: Foreignness
-    script: Script  # of the question
     from_sheet: bool  # the first chunk is rows of a sheet
 
 
@@ -89,21 +93,20 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     known = np.flatnonzero(~np.isnan(dense))
     candidates = np.union1d(known[_best(dense[known], CANDIDATES)], _best(lexical, CANDIDATES))
     if not len(candidates):
-        nothing = Evidence(
-            0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness, script_of(query.text), from_sheet=False
-        )
+        nothing = Evidence(0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness, from_sheet=False)
         return Ranking((), nothing, np.zeros(corpus.sentences.size, dtype=np.float32))
     floor = dense[known].min() if len(known) else 0.0
     chunk_dense = np.nan_to_num(dense[candidates], nan=float(floor))
-    share = dense_share(query.foreignness)
-    score = share * _z(chunk_dense) + (1 - share) * _z(lexical[candidates])
+    share = _share(query.foreignness, corpus.embedder_knows_text)
+    vectors, letters = share * np.array(_VECTOR_WEIGHTS), (1 - share) * np.array(_LETTER_WEIGHTS)
+    score = vectors[0] * _z(chunk_dense) + letters[0] * _z(lexical[candidates])
     finalists = np.sort(_best(score, FINALISTS))
     candidates, chunk_dense, score = candidates[finalists], chunk_dense[finalists], score[finalists]
     sentences, counts = _sentences_of(corpus, candidates)
     sentence_lexical = corpus.sentences.scores(query.text, among=sentences)
     cosines = corpus.sentence_vectors[sentences].astype(np.float32) @ query.vector
     near, close = _best_of_each(cosines, counts), _best_of_each(sentence_lexical[sentences], counts)
-    score += SENTENCE_SHARE * (share * _z(near) + (1 - share) * _z(close))
+    score += vectors[1] * _z(near) + letters[1] * _z(close)
     order = np.argsort(-score, kind="stable")[:limit]
     items = tuple(
         Ranked(
@@ -122,7 +125,6 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
         sentence_lexical=float(close.max()) / max(corpus.sentences.ceiling(query.text), 1e-9),
         coverage=corpus.chunks.coverage(query.text, items[0].index) if items else 0.0,
         foreignness=query.foreignness,
-        script=script_of(query.text),
         from_sheet=bool(items and corpus.from_sheet[items[0].index]),
     )
     return Ranking(items, evidence, sentence_lexical)
@@ -164,3 +166,15 @@ def dense_share(foreignness: Foreignness) -> float:
     if foreignness.pieces_per_word < 1.5:
         return 0.5 * known
     return (0.2 if foreignness.pieces_per_word < 2.0 else 0.1) * known
+
+
+def knows_language(foreignness: Foreignness) -> bool:
+    """Whether the embedder knows the language of a text that looks like this to it."""
+    return dense_share(foreignness) >= _KNOWN_LANGUAGE_SHARE
+
+
+def _share(question: Foreignness, embedder_knows_text: bool) -> float:
+    """How much the vectors count for this question about this text, 0 to 1."""
+    if knows_language(question) != embedder_knows_text:
+        return _ONE_KNOWN * (1.0 - question.unknown_share)
+    return dense_share(question) * (_BOTH_KNOWN if embedder_knows_text else 1.0)

@@ -6,8 +6,10 @@ it cannot answer (generic ones, and its own sentences with the letters of their 
 like its language and mean nothing) and questions that it can (halves of its own sentences, its headings).
 
 The rule adds up what the best passage shares with the question and, as far as the embedder knows the
-question's language, how far its vectors stand out from those of unanswerable questions. It cannot see a
-false premise about a topic that the knowledge does cover.
+question's language, how far its vectors stand out from those of unanswerable questions. How much has to be
+shared follows from the echo: what half of a sentence shares with passages that have nothing to do with it. A
+language of few syllables echoes loudly, one of many forms hardly. The rule cannot see a false premise about a
+topic that the knowledge does cover.
 """
 
 from __future__ import annotations
@@ -16,30 +18,32 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from math import log10
+from typing import TypeVar
 
 import numpy as np
 
 from knowledge.generic_questions import ENGLISH, FOREIGN
-from knowledge.lexical import Script
-from knowledge.ranking import Evidence, dense_share
+from knowledge.lexical import LexicalIndex
+from knowledge.ranking import Evidence, dense_share, knows_language
 
+_Any = TypeVar("_Any")
 Probe = Callable[[str], Evidence]  # runs one question through the knowledge base's own search
 
-# Fitted by logistic regression over 38 knowledge bases in 8 languages, 1 to 321 chunks; the lines for scripts
-# and sheets and the spread's floor were then set by hand on the same ones.
-_VECTOR_WEIGHT = 0.11  # how much standing out counts against shared letters
-_LINE = 0.46
-_LINE_BY_SHARE = 1.4  # where vectors are trusted, more is asked
-_LINE_BY_SIZE = 0.3  # for ten times as many chunks: more text, more chance overlap
-# Grams that straddle two words seldom recur, so less is shared where no spaces part them.
-_LINE_BY_SCRIPT = {Script.WORDS: 0.0, Script.SYLLABLES: -0.22, Script.CHARACTERS: -0.45}
-_LINE_SHEET = -0.6  # a question about rows names a column and a value, little else
+# Fitted by logistic regression over 22 knowledge bases in 7 languages, 28 to 289 chunks; with any language
+# left out the others give nearly the same. Those for sheets were set by hand.
+_VECTOR_WEIGHT = 0.1  # how much standing out counts against shared letters
+_LINE = 0.23
+_LINE_BY_SHARE = 1.25  # where vectors are trusted, more is asked
+_LINE_BY_ECHO = 4.7  # what is shared by chance
+_LINE_BY_SIZE = 0.19  # for ten times as many chunks: more text, more chance overlap
+_LINE_SHEET, _LINE_SHEET_BY_SIZE = -0.14, 0.3  # a question about rows names a column and a value, little else
+_USUAL_ECHO = 0.12  # where there is too little text to tell
 _OUTSTANDING = 16.0  # beyond this many deviations it adds no more
 _OUTSTANDING_LINE = 9.5  # deviations; standing out this far is enough, for a question in words of its own
 _OTHER_LANGUAGE_LINE = 3.0  # deviations; the letters say nothing when the languages differ
-_KNOWN_LANGUAGE_SHARE = 0.35  # the embedder knows a text whose vectors count at least this much
 _SURELY_KNOWN_PIECES = 1.25  # pieces per word: most English questions, hardly any German or Spanish one
 _SAMPLES = 32  # own sentences tried in each disguise
+_ECHO_SAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -66,25 +70,31 @@ class Calibration:
     known_language: Null  # for questions in a language that the embedder knows
     other_language: Null
     slack: float  # lowers the line where own sentences would not pass
+    echo: float = _USUAL_ECHO
 
     def margin(self, evidence: Evidence) -> float:
         """Above 0 when the knowledge probably holds an answer."""
         if not self.chunks:
             return -1.0
         share = dense_share(evidence.foreignness)
-        embedder_knows_question = share >= _KNOWN_LANGUAGE_SHARE
+        embedder_knows_question = knows_language(evidence.foreignness)
         null = self.known_language if embedder_knows_question else self.other_language
         outstanding = null.outstanding(evidence)
         vectors = _VECTOR_WEIGHT * share * max(-3.0, min(outstanding, _OUTSTANDING))
         shared = evidence.lexical + evidence.sentence_lexical + evidence.coverage
-        line = _LINE + _LINE_BY_SHARE * share + _LINE_BY_SIZE * log10(self.chunks)
-        line += _LINE_BY_SCRIPT[evidence.script] + (_LINE_SHEET if evidence.from_sheet else 0.0)
-        margin = shared + vectors - line
+        margin = shared + vectors - self._line(share, evidence.from_sheet)
         if self.embedder_knows_text and embedder_knows_question:
             margin = max(margin, _VECTOR_WEIGHT * (outstanding - _OUTSTANDING_LINE))
         if self._other_language(evidence, embedder_knows_question):
             margin = max(margin, _VECTOR_WEIGHT * (outstanding - _OTHER_LANGUAGE_LINE))
         return margin + self.slack
+
+    def _line(self, share: float, from_sheet: bool) -> float:
+        """How much has to be shared."""
+        size = log10(self.chunks)
+        if from_sheet:
+            return _LINE_SHEET + _LINE_BY_SHARE * share + _LINE_SHEET_BY_SIZE * size
+        return _LINE + _LINE_BY_SHARE * share + _LINE_BY_ECHO * self.echo + _LINE_BY_SIZE * size
 
     def _other_language(self, evidence: Evidence, embedder_knows_question: bool) -> bool:
         """True when the question is surely not in the language of the text."""
@@ -107,29 +117,53 @@ class Calibration:
         return cls(**{**data, **nulls})  # type: ignore[arg-type]
 
 
-def calibrate(probe: Probe, *, chunks: int, headings: Sequence[str], sentences: Sequence[str]) -> Calibration:
+def calibrate(
+    probe: Probe,
+    *,
+    chunks: int,
+    headings: Sequence[str],
+    sentences: Sequence[str],
+    embedder_knows_text: bool,
+    echo: float = _USUAL_ECHO,
+) -> Calibration:
     """Draw the line for one knowledge base with some 100 questions; the same text gets the same line."""
     dice = random.Random(0)
     own = _spread_out([text for text in sentences if len(_pieces(text)) >= 3], _SAMPLES)
     if not chunks or not own:
         nothing = Null(0.3, 0.1, 0.4, 0.1)
         return Calibration(
-            chunks, embedder_knows_text=True, known_language=nothing, other_language=nothing, slack=0.0
+            chunks, embedder_knows_text, known_language=nothing, other_language=nothing, slack=0.0
         )
     positives = [probe(_half(text, dice)) for text in own]
     positives += [probe(text) for text in _spread_out([text for text in headings if text.strip()], _SAMPLES)]
-    trusted = [dense_share(evidence.foreignness) >= _KNOWN_LANGUAGE_SHARE for evidence in positives]
-    embedder_knows_text = sum(trusted) * 2 >= len(trusted)
     strangers = FOREIGN if embedder_knows_text else [_jumbled(text, dice) for text in own]
     calibration = Calibration(
         chunks,
-        embedder_knows_text=embedder_knows_text,
+        embedder_knows_text,
         known_language=_null([probe(text) for text in ENGLISH]),
         other_language=_null([probe(text) for text in strangers]),
         slack=0.0,
+        echo=echo,
     )
     lowest = float(np.quantile([calibration.margin(evidence) for evidence in positives], 0.05))
     return Calibration(**{**calibration.__dict__, "slack": max(0.0, -lowest)})
+
+
+def echo_of(chunks: LexicalIndex, sentences: Sequence[str], owners: Sequence[int]) -> float:
+    """What half of a sentence shares with chunks that have nothing to do with it, of what it could share.
+
+    `owners` are the chunks of the sentences; the neighbours of a chunk repeat a sentence of it and do not
+    count. Quarters keep out what does have to do with it, also where all the text is about one thing.
+    """
+    dice = random.Random(0)
+    places = [place for place, text in enumerate(sentences) if len(_pieces(text)) >= 3]
+    shared = []
+    for place in _spread_out(places, _ECHO_SAMPLES):
+        half, owner = _half(sentences[place], dice), owners[place]
+        scores = np.delete(chunks.scores(half), range(max(0, owner - 1), min(owner + 2, chunks.size)))
+        if len(scores):
+            shared.append(float(np.quantile(scores, 0.75)) / max(chunks.ceiling(half), 1e-9))
+    return float(np.quantile(shared, 0.25)) if shared else _USUAL_ECHO
 
 
 def _null(negatives: Sequence[Evidence]) -> Null:
@@ -144,7 +178,7 @@ def _middle(values: Sequence[float]) -> tuple[float, float]:
     return float(middle), max(float(high - low) / 1.35, 0.07)
 
 
-def _spread_out(texts: Sequence[str], number: int) -> Sequence[str]:
+def _spread_out(texts: Sequence[_Any], number: int) -> Sequence[_Any]:
     """At most `number` of the texts, evenly over the whole."""
     if len(texts) <= number:
         return texts

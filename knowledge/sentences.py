@@ -14,6 +14,8 @@ from dataclasses import dataclass
 _WORDLESS = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+_SYLLABIC = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]")  # those of them that are alphabets
+_LETTERS_A_SYLLABLE = 2.5
 _BULLET = re.compile(r"\s*(?:[-*•‣▪–—·o]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s)")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*(?:\n|\Z)")
 # A mark that may end a sentence, with closing quotes and brackets; full-width marks need no space after them.
@@ -46,6 +48,12 @@ class Size:
     words: int
     chars: int
     wordless: int
+    syllabic: int = 0  # of the wordless ones, those of alphabets: a Thai word takes some five letters
+
+    @property
+    def signs(self) -> float:
+        """The length in signs that say about as much as a Chinese character."""
+        return self.chars - self.syllabic * (1 - 1 / _LETTERS_A_SYLLABLE)
 
     @property
     def is_wordless(self) -> bool:
@@ -56,7 +64,8 @@ class Size:
 def measure(text: str) -> Size:
     """The size of a text."""
     wordless = 0 if text.isascii() else len(_WORDLESS.findall(text))
-    return Size(words=len(text.split()), chars=len(text), wordless=wordless)
+    syllabic = len(_SYLLABIC.findall(text)) if wordless else 0
+    return Size(words=len(text.split()), chars=len(text), wordless=wordless, syllabic=syllabic)
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:

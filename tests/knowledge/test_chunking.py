@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowledge.chunking import MAX_CHARS, MAX_WORDLESS_CHARS, MAX_WORDS, ChunkDraft, chunk
+from knowledge.chunking import MAX_CHARS, MAX_WORDLESS_SIGNS, MAX_WORDS, ChunkDraft, chunk
 from knowledge.pages import Page, Row
 from knowledge.readers.text import headings
 from knowledge.sentences import measure, sentence_spans
@@ -36,7 +36,7 @@ def assert_exact(text: str, chunks: list[ChunkDraft]) -> None:
         size = measure(draft.text)
         assert size.words <= MAX_WORDS
         assert size.chars <= MAX_CHARS
-        assert not size.is_wordless or size.chars <= MAX_WORDLESS_CHARS
+        assert not size.is_wordless or size.signs <= MAX_WORDLESS_SIGNS
         covered[draft.start : draft.end] = b"\x01" * (draft.end - draft.start)
     assert all(covered[place] or letter.isspace() for place, letter in enumerate(text))
 
@@ -96,7 +96,7 @@ def test_that_every_cell_stands_in_a_chunk_within_the_caps(rows: list[list[tuple
         size = measure(draft.text)
         assert size.words <= MAX_WORDS
         assert size.chars <= MAX_CHARS
-        assert not size.is_wordless or size.chars <= MAX_WORDLESS_CHARS
+        assert not size.is_wordless or size.signs <= MAX_WORDLESS_SIGNS
         assert draft.text.startswith("Prices\n")
         assert draft.start is draft.end is None
         assert all(sentence.text in draft.text for sentence in draft.sentences)
@@ -124,6 +124,14 @@ def test_that_a_script_without_spaces_is_cut_by_characters() -> None:
     assert max(len(draft.text) for draft in drafts) <= 400
     assert sum(len(draft.text) for draft in drafts) / len(drafts) > 250
     assert drafts[0].sentences[0].text == "这台水壶的价格是二十九欧元九十五分，三分钟可以烧开一升水。"
+
+
+def test_that_an_alphabet_without_spaces_gets_the_room_that_its_letters_need() -> None:
+    drafts = chunks_of("ราคาของกาต้มน้ำนี้คือยี่สิบเก้ายูโร และต้มน้ำหนึ่งลิตรได้ในสามนาที " * 60)
+    assert max(len(draft.text) for draft in drafts) <= 1000
+    assert sum(len(draft.text) for draft in drafts) / len(drafts) > 600
+    for before, after in zip(drafts, drafts[1:], strict=False):
+        assert before.sentences[-1] == after.sentences[0]
 
 
 def test_that_a_section_starts_a_chunk_and_headings_are_indexed_with_the_body_below() -> None:

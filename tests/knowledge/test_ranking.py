@@ -24,8 +24,11 @@ def towards(cosine: float) -> FloatVector:
     return np.array([cosine, np.sqrt(1 - cosine**2)], dtype=np.float32)
 
 
-def corpus(chunks: Sequence[Sequence[tuple[str, float]]]) -> Corpus:
-    """Each chunk is its sentences, each with the cosine it has to the question."""
+def corpus(chunks: Sequence[Sequence[tuple[str, float]]], *, known: bool = True) -> Corpus:
+    """Each chunk is its sentences, each with the cosine it has to the question.
+
+    `known` tells whether the embedder knows the language of the text.
+    """
     sentences = [sentence for chunk in chunks for sentence in chunk]
     vectors = [towards(cosine) for _, cosine in sentences]
     return Corpus(
@@ -34,6 +37,7 @@ def corpus(chunks: Sequence[Sequence[tuple[str, float]]]) -> Corpus:
         sentence_offsets=np.cumsum([0, *(len(chunk) for chunk in chunks)]),
         sentence_vectors=np.stack(vectors) if vectors else np.zeros((0, 2), dtype=np.float32),
         from_sheet=np.arange(len(chunks)) == 2,
+        embedder_knows_text=known,
     )
 
 
@@ -42,14 +46,13 @@ def order(found: Corpus, text: str, dense: Sequence[float], looks: Foreignness =
     return [item.index for item in ranking.items]
 
 
-FOUR = corpus(
-    [
-        [("the warehouse opens at nine", 0.3)],
-        [("a lorry may park behind it", 0.3)],
-        [("helmets are worn inside", 0.3)],
-        [("visitors sign in at the desk", 0.3)],
-    ]
+SENTENCES = (
+    [("the warehouse opens at nine", 0.3)],
+    [("a lorry may park behind it", 0.3)],
+    [("helmets are worn inside", 0.3)],
+    [("visitors sign in at the desk", 0.3)],
 )
+FOUR = corpus(SENTENCES)
 
 
 def test_that_letters_and_vectors_that_agree_come_first() -> None:
@@ -63,8 +66,16 @@ def test_that_vectors_decide_where_no_letters_are_shared() -> None:
 def test_that_bad_vectors_do_not_drag_good_letters_down() -> None:
     # The embedder does not know the language: it puts the right chunk last, as reciprocal ranks would suffer.
     misled = [0.9, 0.1, 0.8, 0.7]
-    assert order(FOUR, "lorry park", misled, FOREIGN)[0] == 1
-    assert order(FOUR, "lorry park", misled, UNREADABLE)[0] == 1
+    foreign = corpus(SENTENCES, known=False)
+    assert order(foreign, "lorry park", misled, FOREIGN)[0] == 1
+    assert order(foreign, "lorry park", misled, UNREADABLE)[0] == 1
+
+
+def test_that_vectors_count_less_where_question_and_text_differ_in_language() -> None:
+    chunks = ([("a lorry", 0.1)], [("another thing", 0.9)], [("a third", 0.1)], [("one more", 0.1)])
+    dense = [0.1, 0.9, 0.1, 0.1]
+    assert order(corpus(chunks), "lorry", dense)[0] == 1
+    assert order(corpus(chunks, known=False), "lorry", dense)[0] == 0
 
 
 def test_that_vectors_count_less_the_stranger_the_question_looks() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from knowledge.embedding import Embedder, Foreignness
 from knowledge.embedding_onnx import OnnxEmbedder
-from knowledge.lexical import LexicalIndex, Script
+from knowledge.generation import echo, embedder_knows
+from knowledge.lexical import LexicalIndex
 from knowledge.ranking import Corpus, Evidence, Query, rank
 from knowledge.refusal import Calibration, Null, calibrate
 
@@ -106,8 +107,16 @@ class Knowledge:
             sentence_offsets=np.cumsum([0, *(len(parts) for parts in sentences)]),
             sentence_vectors=embedder.embed_documents(flat),
             from_sheet=np.zeros(len(texts), dtype=bool),
+            embedder_knows_text=embedder_knows(embedder, flat),
         )
-        self.calibration = calibrate(self.probe, chunks=len(texts), headings=[], sentences=flat)
+        self.calibration = calibrate(
+            self.probe,
+            chunks=len(texts),
+            headings=[],
+            sentences=flat,
+            embedder_knows_text=self.corpus.embedder_knows_text,
+            echo=echo(self.corpus, flat),
+        )
 
     def probe(self, question: str) -> Evidence:
         vector = self.embedder.embed_query(question)
@@ -168,15 +177,21 @@ def test_that_a_calibration_survives_storage(bicycles: Knowledge) -> None:
 
 
 def test_that_headings_asked_word_for_word_pass_even_where_sentences_are_poor() -> None:
-    weak = Evidence(0.2, 0.3, 0.2, 0.2, 0.2, Foreignness(1.1, 0.0), Script.WORDS, from_sheet=False)
-    calibration = calibrate(lambda _: weak, chunks=50, headings=["Opening hours"], sentences=["a b c d"])
+    weak = Evidence(0.2, 0.3, 0.2, 0.2, 0.2, Foreignness(1.1, 0.0), from_sheet=False)
+    calibration = calibrate(
+        lambda _: weak,
+        chunks=50,
+        headings=["Opening hours"],
+        sentences=["a b c d"],
+        embedder_knows_text=True,
+    )
     assert calibration.slack > 0
     assert calibration.known(weak)
 
 
 FLAT = Null(dense=0.2, dense_spread=0.1, sentence=0.3, sentence_spread=0.1)
 RULE = Calibration(40, embedder_knows_text=True, known_language=FLAT, other_language=FLAT, slack=0.0)
-GOOD = Evidence(0.6, 0.7, 0.9, 0.6, 0.7, Foreignness(1.1, 0.0), Script.WORDS, from_sheet=False)
+GOOD = Evidence(0.6, 0.7, 0.9, 0.6, 0.7, Foreignness(1.1, 0.0), from_sheet=False)
 
 
 @pytest.mark.parametrize("field", ["dense", "sentence", "lexical", "sentence_lexical", "coverage"])
@@ -189,9 +204,8 @@ def test_that_more_text_asks_for_more_evidence() -> None:
     assert replace(RULE, chunks=4000).margin(GOOD) < RULE.margin(GOOD)
 
 
-def test_that_scripts_without_spaces_and_sheets_need_less() -> None:
-    assert RULE.margin(replace(GOOD, script=Script.SYLLABLES)) > RULE.margin(GOOD)
-    assert RULE.margin(replace(GOOD, script=Script.CHARACTERS)) > RULE.margin(GOOD)
+def test_that_text_that_echoes_needs_more_and_sheets_need_less() -> None:
+    assert replace(RULE, echo=0.2).margin(GOOD) < RULE.margin(GOOD)
     assert RULE.margin(replace(GOOD, from_sheet=True)) > RULE.margin(GOOD)
 
 
