@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 
 from knowledge.passages import SearchResult
+from knowledge.ranking import Evidence, dense_share
 
 MOST = 3
 _CHARS = 60
 _WORDS = 10
-_NEAR = -0.45  # below the line of the refusal, the question is about something else altogether
+_TRUSTED_SHARE = 0.35  # the embedder knows a question whose vectors count at least this much
+# Questions about something else altogether stay below these.
+_NEAR_COSINE = 0.28
+_NEAR_LETTERS, _NEAR_LETTERS_FOREIGN = 0.15, 0.06  # of the question's rare letters in the best passage
 _PRIVATE = re.compile(r"@|https?:|www\.|\d{5,}|(?:\d[ ./-]?){7,}", re.IGNORECASE)
 _ORDER = re.compile(
     r"\b(ignore[rz]?|disregard|forget|instructions?|prompt|system|assistants?|guardrails?|pretend|"
@@ -25,10 +29,20 @@ _ORDER = re.compile(
 
 def closest_topics(found: SearchResult) -> tuple[str, ...]:
     """At most three titles, nearest first; none when the knowledge holds nothing near."""
-    if found.margin < _NEAR:
+    if found.evidence is None or not _is_near(found.evidence):
         return ()
     titles = (_shortened(title) for title in found.topics if _may_be_said(title))
     return tuple(dict.fromkeys(titles))[:MOST]
+
+
+def _is_near(evidence: Evidence) -> bool:
+    """Whether the best passage has to do with the question.
+
+    The vectors of a language that the embedder does not know are all alike, so they say nothing.
+    """
+    if dense_share(evidence.foreignness) < _TRUSTED_SHARE:
+        return evidence.coverage >= _NEAR_LETTERS_FOREIGN
+    return evidence.coverage >= _NEAR_LETTERS or evidence.dense >= _NEAR_COSINE
 
 
 def _may_be_said(title: str) -> bool:

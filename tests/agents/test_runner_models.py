@@ -67,7 +67,7 @@ async def test_that_only_inventions_make_a_refusal_without_the_rule_and_a_handof
     server.then(search_then("You may send an order back within 90 days of delivery."))
     refused = await shop.ask(QUESTION)
     assert refused.outcome.action == "refuse"
-    assert refused.text == "I am sorry, I have no information about that."
+    assert refused.text.startswith("I am sorry, I have no information about that.")
     handed = await shop.ask(QUESTION, handoff_rules=[{"kind": "no_answer", "team": "Repairs"}])
     assert handed.outcome.action == "handoff"
     assert handed.outcome.handoff is not None
