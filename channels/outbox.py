@@ -187,13 +187,17 @@ class Sender:
         try:
             with span("send", channel=claim.channel.name):
                 return await claim.channel.send(claim.message)
-        except Exception as error:
+        except Exception:
             # Whatever broke in a channel, the row must say how far it came.
             log.exception("channel %s failed while sending %s", claim.channel.name, claim.message.id)
-            return Receipt("unknown", error=ErrorInfo(ErrorClass.TRANSIENT, type(error).__name__))
+            return Receipt("unknown", error=ErrorInfo(ErrorClass.TRANSIENT, "channel_broke"))
 
     async def _settle(self, claim: Claim, receipt: Receipt) -> None:
         async with self._db.transaction() as session:
+            if _end_state(receipt) != "sent":
+                unsent = await repository.read_row(session, claim.message.id)
+                if unsent is not None:  # its end changes the conversation, which is locked before its rows
+                    await self._may_send(session, unsent)
             row = await repository.lock_row(session, claim.message.id)
             if row is None or row.claim != claim.id or row.state not in ("sending", "unknown"):
                 return  # another claim has taken over

@@ -97,7 +97,7 @@ class EncryptedText(TypeDecorator[str]):
             return _cipher_of(dialect).decrypt(value.encode("ascii")).decode()
         except InvalidToken as wrong:
             raise Misconfigured(
-                "the database was encrypted with another key; set AGENTFLOW_KEY to that key",
+                "The database was encrypted with another key; set AGENTFLOW_KEY to that key.",
                 code="wrong_key",
             ) from wrong
 
@@ -105,7 +105,7 @@ class EncryptedText(TypeDecorator[str]):
 def _cipher_of(dialect: Dialect) -> MultiFernet:
     cipher = getattr(dialect, "agentflow_cipher", None)
     if not isinstance(cipher, MultiFernet):
-        raise Misconfigured("this database engine has no encryption key", code="no_key")
+        raise Misconfigured("This database engine has no encryption key.", code="no_key")
     return cipher
 
 
@@ -121,7 +121,7 @@ def load_cipher(settings: Settings) -> MultiFernet:
     try:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError as wrong:
-        raise Misconfigured("AGENTFLOW_KEY must be 32 bytes in url-safe base64", code="bad_key") from wrong
+        raise Misconfigured("AGENTFLOW_KEY must be 32 bytes in url-safe base64.", code="bad_key") from wrong
 
 
 def _key_file(home: Path) -> str:
@@ -203,7 +203,7 @@ class Database:
             async with self.read() as session:
                 await session.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError) as down:
-            raise Unavailable("the database does not answer") from down
+            raise Unavailable("The database does not answer.") from down
 
     async def close(self) -> None:
         """Close every connection."""
@@ -234,7 +234,7 @@ def postgres_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     if scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
         raise Misconfigured(
-            f"AGENTFLOW_DATABASE_URL must start with sqlite:/// or postgresql://, not {scheme}://",
+            f"AGENTFLOW_DATABASE_URL must start with sqlite:/// or postgresql://, not {scheme}://.",
             code="bad_database_url",
         )
     return f"postgresql+psycopg://{rest}"

@@ -269,7 +269,7 @@ class Jobs:
     async def _start_working(self) -> None:
         global _working
         if _working is not None:
-            raise Misconfigured("this process already has a worker", code="second_worker")
+            raise Misconfigured("This process already has a worker.", code="second_worker")
         self._worker = new_id("wrk")
         lease = self._new_lease()
         await lease.take(self._worker)

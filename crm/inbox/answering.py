@@ -18,7 +18,7 @@ from channels.messages import OutboundMessage, TextBody
 from crm.inbox import events, repository
 from crm.inbox.errors import AnswerSuperseded, OwnerChanged
 from crm.inbox.models import Conversation, Message
-from crm.inbox.ownership import append, change_owner, lock, settle_takeover
+from crm.inbox.ownership import append, hand_over, lock, settle_takeover
 from crm.inbox.schemas import (
     Answering,
     AnswerOutcome,
@@ -29,7 +29,6 @@ from crm.inbox.schemas import (
     SentenceRead,
 )
 from crm.teams import service as teams
-from crm.teams.errors import RecordNotFound
 
 HISTORY_MESSAGES = 12
 _BURST_MESSAGES = 30  # unanswered ones that make up one question at most
@@ -128,9 +127,9 @@ async def _lock_valid(session: AsyncSession, answering: Answering) -> Conversati
         or conversation.owner_epoch != answering.owner_epoch
         or conversation.closing_for is not None
     ):
-        raise OwnerChanged("somebody else owns the conversation now")
+        raise OwnerChanged("Somebody else owns the conversation now.")
     if (conversation.answer_id, conversation.attempt) != (answering.message_id, answering.attempt):
-        raise AnswerSuperseded("another attempt at this answer has begun or is done")
+        raise AnswerSuperseded("Another attempt at this answer has begun or is done.")
     return conversation
 
 
@@ -159,23 +158,12 @@ async def finish_answer(session: AsyncSession, answering: Answering, outcome: An
     conversation.answer_id, conversation.attempt = None, 0
     conversation.failed_turns = conversation.failed_turns + 1 if outcome.failed else 0
     if outcome.action == "handoff":
-        await _hand_over(session, conversation, outcome)
+        await hand_over(session, conversation, team_id=outcome.team_id, reason=outcome.reason)
     body = TextBody(outcome.text, events.for_visitor(sentences, outcome.language))
     outbound = outbound_of(conversation, message, body)
     outbox.add(session, outbound, channel=conversation.channel, owner_epoch=conversation.owner_epoch)
     await session.flush()
     return Finished(message.id, outbound.id)
-
-
-async def _hand_over(session: AsyncSession, conversation: Conversation, outcome: AnswerOutcome) -> None:
-    """To the team that was chosen, else to the default one; nobody answers until staff take it over."""
-    workspace_id = conversation.workspace_id
-    try:
-        team = await teams.get_team(session, workspace_id, outcome.team_id)
-    except RecordNotFound:
-        team = await teams.get_team(session, workspace_id, None)
-    change_owner(conversation, OwnerKind.NOBODY, team_id=team.id, reason=outcome.reason)
-    events.publish_handoff(session, conversation, team.name)
 
 
 def outbound_of(conversation: Conversation, message: Message, body: TextBody) -> OutboundMessage:

@@ -25,16 +25,23 @@ from crm.inbox.models import Conversation, Message
 from crm.inbox.schemas import Author, MessageStatus, OwnerKind, StaffLike, advance
 from crm.teams import service as teams
 from crm.teams import texts
+from crm.teams.errors import RecordNotFound
 
 TAKEOVER_SECONDS = 5.0
 _GRACE = timedelta(seconds=5)
+# What the end of a row says of its message; `unknown` says nothing.
+_REPORTED = {
+    "sent": MessageStatus.SENT,
+    "failed": MessageStatus.FAILED,
+    "cancelled": MessageStatus.FAILED,
+}
 
 
 async def lock(session: AsyncSession, workspace_id: str, conversation_id: str) -> Conversation:
     """The conversation, locked until the transaction ends. Raises ConversationNotFound."""
     conversation = await repository.lock_conversation(session, workspace_id, conversation_id)
     if conversation is None:
-        raise ConversationNotFound("there is no such conversation")
+        raise ConversationNotFound("There is no such conversation.")
     await settle_takeover(session, conversation)
     return conversation
 
@@ -76,7 +83,7 @@ async def take_over(
         if _is_owner(conversation, who):
             return conversation
         if conversation.closing_for != who.id:
-            raise TakeoverLost("another staff member took the conversation over at the same moment")
+            raise TakeoverLost("Another staff member took the conversation over at the same moment.")
         await _complete(session, conversation)
     return conversation
 
@@ -113,6 +120,18 @@ def change_owner(
     conversation.failed_turns = 0
 
 
+async def hand_over(
+    session: AsyncSession, conversation: Conversation, *, team_id: str | None, reason: str | None
+) -> None:
+    """To that team, else to the default one; nobody answers until staff take the conversation over."""
+    try:
+        team = await teams.get_team(session, conversation.workspace_id, team_id)
+    except RecordNotFound:
+        team = await teams.get_team(session, conversation.workspace_id, None)
+    change_owner(conversation, OwnerKind.NOBODY, team_id=team.id, reason=reason)
+    events.publish_handoff(session, conversation, team.name)
+
+
 async def _withdraw_unsent(session: AsyncSession, conversation: Conversation) -> None:
     for message_id in await outbox.cancel_pending(session, conversation.id, actor="bot"):
         await _withdraw(session, conversation, message_id)
@@ -123,8 +142,13 @@ async def _withdraw(session: AsyncSession, conversation: Conversation, message_i
     message = await repository.lock_message(session, conversation.workspace_id, message_id)
     if message is None:
         return
-    message.status, message.answers_seq = MessageStatus.FAILED, None
+    message.status = MessageStatus.FAILED
     events.publish_status(session, conversation, message_id, MessageStatus.FAILED)
+    await _reopen(session, conversation, message)
+
+
+async def _reopen(session: AsyncSession, conversation: Conversation, message: Message) -> None:
+    message.answers_seq = None
     await session.flush()
     conversation.answered_seq = await repository.highest_answered(
         session, conversation.workspace_id, conversation.id
@@ -177,7 +201,7 @@ async def hand_back(session: AsyncSession, who: StaffLike, conversation_id: str)
     route = await repository.find_route(session, who.workspace_id, conversation.account_id)
     agent_id = conversation.agent_id or (route.agent_id if route else None)
     if agent_id is None:
-        raise NoAgent("no agent answers this channel account; give it a route first")
+        raise NoAgent("No agent answers this channel account; give it a route first.")
     await _withdraw_unsent(session, conversation)
     conversation.agent_id = agent_id
     change_owner(conversation, OwnerKind.AGENT)
@@ -208,21 +232,30 @@ async def may_send(session: AsyncSession, row: OutboxRow) -> bool:
 
 
 async def note_end(session: AsyncSession, row: OutboxRow) -> None:
-    """Carry the end of a row over to its message; `unknown` says nothing about it.
+    """Carry the end of a row over to its message; an answer that may not have arrived is left to people.
 
     What was shown while the agent wrote is forgotten now that the whole message was published.
     """
     if row.actor == "bot":
         await events.prune_passing(session, row.workspace_id, row.conversation_id)
-    reported = {
-        "sent": MessageStatus.SENT,
-        "failed": MessageStatus.FAILED,
-        "cancelled": MessageStatus.FAILED,
-    }.get(row.state)
     message = await repository.lock_message(session, row.workspace_id, row.message_id)
-    if message is None or reported is None:
+    if message is None:
         return
     before = MessageStatus(message.status)
-    message.status = advance(before, reported)
-    if reported is MessageStatus.FAILED and message.status != before:
+    message.status = advance(before, _REPORTED.get(row.state, before))
+    if message.status == MessageStatus.FAILED != before:
         events.publish_status_of(session, message)
+    arrived = message.status in (MessageStatus.DELIVERED, MessageStatus.READ)
+    if row.actor == "bot" and row.state in ("failed", "unknown") and not arrived:
+        await _leave_to_people(session, row, message)
+
+
+async def _leave_to_people(session: AsyncSession, row: OutboxRow, message: Message) -> None:
+    """Hand the conversation over, unless people have it or are taking it; what failed has not answered."""
+    conversation = await lock(session, row.workspace_id, row.conversation_id)
+    if (conversation.owner_kind, conversation.owner_epoch) != (OwnerKind.AGENT, row.owner_epoch):
+        return
+    if message.status == MessageStatus.FAILED:
+        await _reopen(session, conversation, message)
+    if conversation.closing_for is None:
+        await hand_over(session, conversation, team_id=None, reason="send_failed")

@@ -54,7 +54,7 @@ async def open_conversation(
             session, workspace_id, account_id=account.id, contact_id=contact_id
         )
     if found is None:
-        raise ConversationNotFound("the conversation is gone")
+        raise ConversationNotFound("The conversation is gone.")
     await settle_takeover(session, found)
     return found
 
@@ -123,7 +123,7 @@ async def _conversation_of(
         session, account.workspace_id, account_id=account.id, contact_ref=event.contact_ref
     )
     if found is None:
-        raise ConversationNotFound("there is no such conversation")
+        raise ConversationNotFound("There is no such conversation.")
     return found
 
 
@@ -137,7 +137,7 @@ async def mark_up_to(
     workspace_id = conversation.workspace_id
     target = await repository.find_message(session, workspace_id, conversation.id, message_id)
     if target is None:
-        raise MessageNotFound("there is no such message in this conversation")
+        raise MessageNotFound("There is no such message in this conversation.")
     # The target was seen, so it was sent, even where the receipt is not written yet.
     messages = await repository.lock_messages_out(
         session,

@@ -5,12 +5,13 @@ The two `*_by_job` queries take an id from one of our own jobs or rows; all othe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import and_, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from crm.inbox.models import Conversation, Message, Route
 
@@ -172,6 +173,26 @@ async def lock_messages_out(
     )
     query = query.order_by(Message.seq).with_for_update().execution_options(populate_existing=True)
     return list((await session.execute(query)).scalars())
+
+
+async def questions_answered_by(
+    session: AsyncSession, workspace_id: str, agent_ids: Collection[str], *, limit: int
+) -> list[tuple[str, str, str | None]]:
+    """(agent, question, language) of the newest answers of these agents, newest first."""
+    answer, question = aliased(Message), aliased(Message)
+    asked = and_(question.conversation_id == answer.conversation_id, question.seq == answer.answers_seq)
+    query = (
+        select(answer.agent_id, question.text, answer.language)
+        .join(question, asked)
+        .where(
+            answer.workspace_id == workspace_id,
+            answer.author == "agent",
+            answer.agent_id.in_(agent_ids),
+        )
+        .order_by(answer.id.desc())
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2]) for row in (await session.execute(query)).all()]
 
 
 async def highest_answered(session: AsyncSession, workspace_id: str, conversation_id: str) -> int:

@@ -100,6 +100,15 @@ class HistoryLine:
 
 
 @dataclass(frozen=True)
+class PastQuestion:
+    """What a contact asked and an agent answered; `language` is the answer's."""
+
+    agent_id: str
+    question: str
+    language: str
+
+
+@dataclass(frozen=True)
 class Answering:
     """The right to answer: valid while the conversation's `owner_epoch` stays what it was.
 

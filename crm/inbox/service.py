@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +18,7 @@ from crm.inbox.errors import ConversationNotFound, NotYourConversation
 from crm.inbox.models import Conversation, Message, Route
 from crm.inbox.ownership import append, hand_back, lock, may_send, note_end, take_over
 from crm.inbox.record import mark_up_to, open_conversation, receive, record
-from crm.inbox.schemas import MessageRead, MessageStatus, OwnerKind, StaffLike
+from crm.inbox.schemas import MessageRead, MessageStatus, OwnerKind, PastQuestion, StaffLike
 
 __all__ = [
     "add_sentences",
@@ -32,6 +33,7 @@ __all__ = [
     "may_send",
     "note_end",
     "open_conversation",
+    "past_questions",
     "read_message",
     "receive",
     "record",
@@ -39,6 +41,8 @@ __all__ = [
     "set_route",
     "take_over",
 ]
+
+_READ_FOR_EACH = 4  # answers read for a different question: many ask the same
 
 
 async def get_conversation(session: AsyncSession, workspace_id: str, conversation_id: str) -> Conversation:
@@ -91,6 +95,20 @@ async def list_messages(
     return await repository.list_messages(
         session, workspace_id, conversation_id, after=int(after or 0), limit=limit
     )
+
+
+async def past_questions(
+    session: AsyncSession, workspace_id: str, agent_ids: Sequence[str], *, limit: int
+) -> list[PastQuestion]:
+    """The last different questions that these agents answered, newest first."""
+    found = await repository.questions_answered_by(
+        session, workspace_id, agent_ids, limit=_READ_FOR_EACH * limit
+    )
+    distinct = {
+        (agent_id, " ".join(text.split()).casefold()): PastQuestion(agent_id, text, language or "en")
+        for agent_id, text, language in reversed(found)
+    }
+    return list(distinct.values())[::-1][:limit]
 
 
 def read_message(message: Message) -> MessageRead:

@@ -144,6 +144,68 @@ async def test_that_trying_ends_after_six_requests(talk: Talk) -> None:
     assert len(waits) == 5
 
 
+@pytest.mark.parametrize(
+    ("step", "state", "status"),
+    [
+        (rejected(ErrorClass.TRANSIENT), "failed", "failed"),
+        (RuntimeError("the wire broke"), "unknown", "queued"),
+    ],
+    ids=["failed", "unknown"],
+)
+async def test_that_an_answer_that_may_not_have_arrived_is_left_to_people(
+    talk: Talk, step: Receipt | Exception, state: str, status: str
+) -> None:
+    outbox_id, conversation_id = await stored_answer(talk)
+    channel = Scripted(talk, *[step] * 6)
+    for _ in range(6):
+        await sender_of(talk, channel).send(outbox_id)
+
+    assert (await talk.row(outbox_id)).state == state
+    assert (await talk.messages(conversation_id))[1].status == status
+    conversation = await talk.conversation(conversation_id)
+    assert (conversation.owner_kind, conversation.handoff_reason) == ("nobody", "send_failed")
+    assert conversation.team_id is not None
+    assert len(await talk.events(conversation_id, "handoff")) == 1
+    async with talk.db.transaction() as session:
+        await inbox.hand_back(session, talk.staff, conversation_id)
+    again = [job for job in talk.jobs.named("turn") if job.job_id.startswith(f"turn:{conversation_id}:")]
+    assert len(again) == (state == "failed")  # a question without an answer is answered anew
+
+
+async def test_that_people_keep_the_conversation_in_which_an_answer_failed(talk: Talk) -> None:
+    outbox_id, conversation_id = await stored_answer(talk)
+    claim = await talk.sender._claim(outbox_id)
+    assert claim is not None
+    taking = asyncio.create_task(inbox.take_over(talk.db, talk.staff, conversation_id, wait_seconds=2.0))
+    while (await talk.conversation(conversation_id)).closing_for is None:  # noqa: ASYNC110 - another's doing
+        await asyncio.sleep(0.01)
+    await talk.sender._settle(claim, rejected(ErrorClass.BAD_REQUEST))
+    await taking
+
+    conversation = await talk.conversation(conversation_id)
+    assert (conversation.owner_kind, conversation.staff_id) == ("staff", talk.staff.id)
+    assert (conversation.answered_seq, conversation.last_inbound_seq) == (0, 1)
+    assert (await talk.messages(conversation_id))[1].status == "failed"
+    assert await talk.events(conversation_id, "handoff") == []
+
+
+async def test_that_a_takeover_and_the_end_of_a_send_do_not_wait_for_each_other(talk: Talk) -> None:
+    async def end_slowly(session: AsyncSession, row: OutboxRow) -> None:
+        await asyncio.sleep(0.3)
+        await inbox.note_end(session, row)
+
+    outbox_id, conversation_id = await stored_answer(talk)
+    sender = Sender(talk.db, {"livechat": LiveChat(talk.db)}, inbox.may_send, end_slowly)
+    claim = await sender._claim(outbox_id)
+    assert claim is not None
+    await asyncio.gather(
+        sender._settle(claim, rejected(ErrorClass.BAD_REQUEST)),
+        inbox.take_over(talk.db, talk.staff, conversation_id, wait_seconds=0.05),
+    )
+    assert (await talk.row(outbox_id)).state == "failed"
+    assert (await talk.conversation(conversation_id)).owner_kind == "staff"
+
+
 @pytest.mark.parametrize("cls", [ErrorClass.BAD_REQUEST, ErrorClass.AUTH, ErrorClass.WINDOW_CLOSED])
 async def test_that_a_final_refusal_fails_at_once(talk: Talk, cls: ErrorClass) -> None:
     outbox_id, _ = await stored_answer(talk)

@@ -50,6 +50,7 @@ const REASONS: Record<string, string> = {
   failed_turns: "Several answers in a row did not help.",
   model_unavailable: "No language model could answer.",
   daily_cap: "The daily limit of answers is reached.",
+  send_failed: "The answer could not be delivered.",
 };
 const CHANNELS: Record<string, string> = { livechat: "Live chat" };
 
