@@ -155,7 +155,7 @@ class Searcher:
         async with self._db.read() as session:
             state = await repository.snapshot(session, workspace_id, knowledge_base_id)
         if state is None:
-            raise NotFound("there is no such knowledge base", code="knowledge_base_not_found")
+            raise NotFound("There is no such knowledge base.", code="knowledge_base_not_found")
         check_embedding(state.embedding, state.embedding_name, self._embedder)
         return state
 
