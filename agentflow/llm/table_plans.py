@@ -281,7 +281,7 @@ def _superlative(reading: Reading) -> TableQuery | None:
             reading.use(reading.found(say.BY_PLACE))
             query = _query(reading, [asked or reading.table.key])
             return query.model_copy(update={"descending": aggregate == "max", "limit": 1})
-        if asked is not None and asked.kind == "text":
+        if asked is not None and asked.kind == "text" and say.MANY.fullmatch(match.group()):
             return _query(reading, [asked], "most_common" if aggregate == "max" else "least_common")
         return None
     return None
@@ -306,7 +306,10 @@ def _ordering(reading: Reading, match: re.Match[str], kind: str) -> Column | Non
     if kind == "named":
         if named:
             return min(named, key=lambda one: (-one.score >= -0.4, _distance(one, place))).column
+        lengths = columns_of_role(table, "length") if say.LONG.fullmatch(match.group()) else []
         numbers = [column for column in able if column.kind in ("number", "time") and not is_year(column)]
+        if any(column in able for column in lengths):
+            return next(column for column in lengths if column in able)
         return numbers[0] if len(numbers) == 1 else None
     if kind == "date":
         dates = [column for column in able if column.kind == "date"]

@@ -109,6 +109,8 @@ HIGH = _any(
     r"meisten?", r"hochsten?r?", r"grossten?r?", r"langsten?r?", r"schwersten?r?", r"besten?r?",
     r"meiste[nr]?",
 )  # fmt: skip
+LONG = _any(r"longest", r"shortest", r"langste?", r"kortste?", r"langsten?r?", r"kurzesten?r?")
+MANY = _any(r"most", r"fewest", r"least", r"meeste?", r"minste?", r"meisten?", r"wenigsten?")
 LOW = _any(
     r"least", r"lowest", r"fewest", r"smallest", r"shortest", r"lightest", r"minimum", r"min", r"worst",
     r"slowest", r"narrowest", r"less", r"fewer", r"lower", r"smaller", r"shorter",

@@ -64,7 +64,8 @@ def _row(row: ResultRow, answer: TableAnswer) -> str:
 
 def _value(column: Column, text: str) -> str:
     """A cell; a bare number says which column it is of."""
-    return f"{text} ({column.name})" if text and text[-1].isdigit() and text[0].isdigit() else text
+    bare = column.kind in ("number", "time") and text[:1].isdigit() and text[-1:].isdigit()
+    return f"{text} ({column.name})" if bare else text
 
 
 def _counted(answer: TableAnswer) -> str:
