@@ -137,15 +137,19 @@ def extract_command(source: Annotated[Path, typer.Argument(help="A file.")]) -> 
 
 @app.command("ingest")
 def ingest_command(
-    sources: Annotated[list[Path], typer.Argument(help="Files to add or, by name, to replace.")],
+    sources: Annotated[
+        list[str], typer.Argument(help="Files to add or, by name, to replace; addresses of pages to fetch.")
+    ],
     api_key: Annotated[str, typer.Option(envvar="AGENTFLOW_API_KEY", help="A key with knowledge:write.")],
     knowledge_base: Annotated[
         str | None, typer.Option(help="Id of the knowledge base.", show_default="the only one")
     ] = None,
+    site: Annotated[bool, typer.Option("--site", help="Follow each address to its whole site.")] = False,
     url: Url = None,
 ) -> None:
-    """Upload files to the running server and wait until they are ready."""
-    run(remote.ingest(read_settings(), sources, url=url, api_key=api_key, knowledge_base=knowledge_base))
+    """Upload files to the running server, or have it fetch addresses, and wait until they are ready."""
+    order = remote.Ingest(tuple(sources), api_key, knowledge_base, site)
+    run(remote.ingest(read_settings(), order, url=url))
 
 
 @app.command("chat")

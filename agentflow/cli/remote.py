@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +81,22 @@ async def post(
         return await Remote(egress, url or settings.public_url, api_key).ask("POST", path, json=body)
 
 
-async def ingest(
-    settings: Settings, sources: Sequence[Path], *, url: str | None, api_key: str, knowledge_base: str | None
-) -> int:
-    """Upload files, wait for each, and say how it went; exit code 1 when one failed."""
+@dataclass(frozen=True)
+class Ingest:
+    """What to add: paths of files, and addresses of pages or, with `site`, of sites."""
+
+    sources: tuple[str, ...]
+    api_key: str
+    knowledge_base: str | None = None
+    site: bool = False
+
+
+async def ingest(settings: Settings, order: Ingest, *, url: str | None) -> int:
+    """Add each source, wait for it, and say how it went; exit code 1 when one failed."""
     async with _egress(settings) as egress:
-        remote = Remote(egress, url or settings.public_url, api_key)
-        base = knowledge_base or await _only_base(remote)
-        added = [await _upload(remote, base, source) for source in sources]
+        remote = Remote(egress, url or settings.public_url, order.api_key)
+        base = order.knowledge_base or await _only_base(remote)
+        added = [await _add(remote, base, source, site=order.site) for source in order.sources]
         done = await _wait(remote, added)
     for source in done:
         typer.echo(_result(source))
@@ -99,6 +108,16 @@ async def _only_base(remote: Remote) -> str:
     if len(found) != 1:
         raise ServerRefused("Name the knowledge base with --knowledge-base.")
     return str(found[0]["id"])
+
+
+async def _add(remote: Remote, base: str, source: str, *, site: bool) -> dict[str, Any]:
+    if not source.startswith(("http://", "https://")):
+        return await _upload(remote, base, Path(source))
+    path = f"/api/v1/knowledge-bases/{base}/sources/url"
+    try:
+        return await remote.ask("POST", path, json={"url": source, "site": site})
+    except ServerRefused as refused:
+        raise ServerRefused(f"{source}: {refused.detail}") from refused
 
 
 async def _upload(remote: Remote, base: str, source: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.cli.calling import run
 from tests.conftest import MANY
 from tests.e2e.live import LiveApp
 from tests.knowledge.google_fake import (
@@ -103,6 +104,19 @@ def test_that_a_page_answers_and_its_change_does_too(app: LiveApp, site: Website
     status, report = app.api("POST", f"/sources/{added['id']}/purge")
     assert (status, report["files"], report["passages"]) == (200, 1, 1)
     assert app.api("POST", f"/sources/{added['id']}/restore")[0] == 404
+
+
+def test_that_the_command_line_takes_a_whole_site(app: LiveApp, site: Website) -> None:
+    site.put("/docs/", page("Docs", "The blue lamp lights when the tank is full.", links=("/docs/more",)))
+    site.put("/docs/more", page("More", "The red lamp lights when the tank is empty."))
+    keys = ["--api-key", app.api_key, "--url", app.url]
+    done = run("ingest", "--site", f"{site.url}/docs/", *keys)
+    assert (done.returncode, "ready, 2 passages" in done.stdout) == (0, True), done
+    missing = run("ingest", f"{site.url}/missing", *keys)
+    assert (missing.returncode, "there is no such page" in missing.stdout) == (1, True), missing
+    private = run("ingest", "http://10.0.0.1/", *keys)
+    assert private.returncode == 2
+    assert "private or reserved network" in private.stderr
 
 
 def test_that_an_address_that_may_not_be_called_is_refused_at_once(app: LiveApp, site: Website) -> None:

@@ -1,7 +1,9 @@
 // The knowledge tab: what the agent may answer from, how far each file has come, and adding more.
 import { h, icon } from "../../shared/dom";
+import { AddressForm } from "./addresses";
 import { Problem, type Api } from "./api";
 import { Bin, type Binned } from "./bin";
+import { GooglePicker } from "./google";
 import { reason, toast } from "./toast";
 
 interface KnowledgeBase {
@@ -10,7 +12,7 @@ interface KnowledgeBase {
   limits: { max_sources: number; max_bytes: number };
 }
 
-type State = "queued" | "reading" | "embedding" | "ready" | "failed";
+type State = "fetching" | "queued" | "reading" | "embedding" | "ready" | "failed";
 
 interface Source {
   id: string;
@@ -24,14 +26,27 @@ interface Source {
   live_version: number | null;
   bytes: number;
   public: boolean;
+  origin: "upload" | "url" | "site" | "google_doc" | "google_sheet";
+  location: string | null;
+  sync: Sync | null;
+}
+
+/** How a source that is fetched keeps up with the original. */
+interface Sync {
+  every_seconds: number | null;
+  running: boolean;
+  synced_at: string | null;
+  sync_error: { code: string; detail: string } | null;
 }
 
 const MIB = 1024 * 1024;
 const POLL_MS = 700;
 const UPLOAD = "M12 16V4m0 0L7 9m5-5l5 5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3";
 const TRASH = "M4 7h16M9 7V4h6v3m-8 0l1 13h8l1-13";
+const AGAIN = "M4 12a8 8 0 0 1 14-5l2 2m0-5v5h-5M20 12a8 8 0 0 1-14 5l-2-2m0 5v-5h5";
 const DISMISS = "M6 6l12 12M18 6L6 18";
 const STATES: Record<State, string> = {
+  fetching: "Fetching",
   queued: "Queued",
   reading: "Reading",
   embedding: "Indexing",
@@ -66,12 +81,16 @@ export class KnowledgeTab {
     h("b", {}, "Drop files here, or choose them"),
     h("span", { class: "quiet" }, "PDF, Excel, OpenDocument sheets, CSV, text and HTML files"),
   );
+  private readonly address = new AddressForm((body) => this.add("url", body));
+  private readonly google: GooglePicker;
   private readonly bases = h("select", { "aria-label": "Knowledge base" });
   private readonly rows = new Map<string, Row>();
 
   constructor(private readonly api: Api) {
     const heading = h("div", { class: "heading" }, h("h1", {}, "Knowledge"), this.bases, this.usage);
-    this.node.append(heading, this.input, this.drop, this.uploads, this.list, this.hint, this.bin.node);
+    this.google = new GooglePicker(api, (body) => this.add("google", body));
+    const adding = [this.input, this.drop, this.address.node, this.google.node];
+    this.node.append(heading, ...adding, this.uploads, this.list, this.hint, this.bin.node);
     this.hint.hidden = this.bin.node.hidden = true;
     this.input.addEventListener("change", () => {
       void this.upload([...(this.input.files ?? [])]);
@@ -96,7 +115,7 @@ export class KnowledgeTab {
     this.bases.replaceChildren(...this.known.map(({ id, name }) => h("option", { value: id }, name)));
     this.bases.hidden = this.known.length < 2;
     const [first] = this.known;
-    this.drop.hidden = this.input.disabled = !first;
+    this.drop.hidden = this.address.node.hidden = this.google.node.hidden = this.input.disabled = !first;
     if (first) return this.choose(first.id);
     this.list.replaceChildren(h("li", { class: "nothing" }, "There is no knowledge base yet. Make one with the API: POST /api/v1/knowledge-bases."));
   }
@@ -120,7 +139,7 @@ export class KnowledgeTab {
     } catch (error) {
       toast(reason(error));
     }
-    const moving = this.sources.some(({ state }) => state !== "ready" && state !== "failed");
+    const moving = this.sources.some(({ state, sync }) => (state !== "ready" && state !== "failed") || sync?.running);
     if (moving && !this.stopped) this.timer = window.setTimeout(() => void this.refresh(), POLL_MS);
   }
 
@@ -151,6 +170,7 @@ export class KnowledgeTab {
     row = new Row(source, {
       publish: (value) => this.publish(source, value),
       remove: () => void this.remove(source),
+      sync: () => void this.sync(source),
     });
     this.rows.set(source.id, row);
     this.list.append(row.node);
@@ -160,6 +180,27 @@ export class KnowledgeTab {
   private async publish(source: Source, value: boolean): Promise<void> {
     try {
       await this.api.ask("PATCH", `sources/${source.id}`, { public: value });
+    } catch (error) {
+      toast(reason(error));
+    }
+    await this.refresh();
+  }
+
+  /** Add what is fetched; true when the server took it. */
+  private async add(kind: "url" | "google", body: object): Promise<boolean> {
+    try {
+      await this.api.ask("POST", `${this.path}/${kind}`, body);
+    } catch (error) {
+      toast(reason(error));
+      return false;
+    }
+    await this.refresh();
+    return true;
+  }
+
+  private async sync({ id }: Source): Promise<void> {
+    try {
+      await this.api.ask("POST", `sources/${id}/sync`);
     } catch (error) {
       toast(reason(error));
     }
@@ -247,6 +288,7 @@ export class KnowledgeTab {
 interface RowActions {
   publish(value: boolean): void;
   remove(): void;
+  sync(): void;
 }
 
 /** One source in the list, changed in place so that focus and the progress bar do not jump. */
@@ -257,35 +299,47 @@ class Row {
   private readonly bar: HTMLProgressElement;
   private readonly note = h("p", { hidden: true });
   private readonly box = h("input", { type: "checkbox" });
+  private readonly again: HTMLButtonElement;
 
-  constructor({ name }: Source, actions: RowActions) {
+  constructor({ name, sync }: Source, actions: RowActions) {
     this.bar = h("progress", { "aria-label": `Progress of ${name}`, hidden: true });
     const remove = h("button", { type: "button", class: "plain", "aria-label": `Delete ${name}` }, icon(TRASH, 20));
     remove.addEventListener("click", () => actions.remove());
     this.box.addEventListener("change", () => actions.publish(this.box.checked));
     const label = h("label", { class: "public" }, this.box, "Public");
     const what = h("div", { class: "what" }, h("b", {}, name), this.facts);
-    this.node = h("li", {}, what, this.state, label, remove, this.bar, this.note);
+    this.again = h("button", { type: "button", class: "plain", "aria-label": `Sync ${name} now`, title: "Sync now" }, icon(AGAIN, 20));
+    this.again.hidden = !sync;
+    this.again.addEventListener("click", () => actions.sync());
+    this.node = h("li", {}, what, this.state, label, this.again, remove, this.bar, this.note);
   }
 
   show(source: Source): void {
-    const { state, progress, warning } = source;
+    const { state, progress, warning, sync } = source;
     const moving = state !== "ready" && state !== "failed";
-    const unit = UNITS[source.name.split(".").pop()?.toLowerCase() ?? ""];
+    const unit = source.origin === "site" ? "page" : UNITS[source.name.split(".").pop()?.toLowerCase() ?? ""];
     const pages = unit && source.pages ? `${plural(source.pages, unit)} · ` : "";
-    this.facts.textContent = `${size(source.bytes)}${moving ? "" : ` · ${pages}${plural(source.passages, "passage")}`}`;
+    const checked = sync?.running ? " · checking now" : sync?.synced_at ? ` · checked ${moment(sync.synced_at)}` : "";
+    this.facts.textContent = `${size(source.bytes)}${moving ? "" : ` · ${pages}${plural(source.passages, "passage")}`}${checked}`;
+    this.again.disabled = moving || !!sync?.running;
     this.state.textContent = progress.total && moving ? `${STATES[state]} ${progress.done} of ${progress.total}` : STATES[state];
     this.state.className = `state ${warning ? "warned" : state}`;
     this.bar.hidden = !moving;
     this.bar.max = progress.total || 1;
     if (progress.total) this.bar.value = progress.done;
     else this.bar.removeAttribute("value");
-    const words = source.reason?.detail ?? (warning ? (WARNINGS[warning] ?? warning) : "");
+    const stale = sync?.sync_error && source.live_version !== null;
+    const failed = stale ? `The last update failed: ${sync.sync_error?.detail} Answers come from what was there before.` : source.reason?.detail;
+    const words = failed ?? (warning ? (WARNINGS[warning] ?? warning) : "");
     this.note.textContent = words;
     this.note.hidden = !words;
-    this.note.className = source.reason ? "problem" : "warning";
+    this.note.className = failed ? "problem" : "warning";
     this.box.checked = source.public;
   }
+}
+
+function moment(iso: string): string {
+  return new Date(iso).toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
 
 function size(bytes: number): string {
