@@ -2,6 +2,7 @@
 import { h } from "../../shared/dom";
 import { Api, type Identity } from "./api";
 import { ConversationsTab } from "./conversations";
+import { endConsent } from "./google";
 import { KnowledgeTab } from "./knowledge";
 import { logInForm, passwordForm } from "./login";
 import { clearToast, reason, toast } from "./toast";
@@ -26,6 +27,7 @@ function show(...nodes: HTMLElement[]): void {
 function enter(identity: Identity | null): void {
   if (!identity) return show(logInForm(api, enter));
   if (identity.must_change_password) return show(passwordForm(api, identity.staff.email, () => void begin()));
+  void endConsent(api);
   const place = h("div");
   const nav = h("nav", { "aria-label": "Sections" });
   const open = (name: TabName) => {
