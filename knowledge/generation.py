@@ -120,7 +120,7 @@ def build(content: Content, embedder: Embedder) -> Built:
     def probe(question: str) -> Evidence:
         vector = embedder.embed_query(question)
         query = Query(question, vector, embedder.foreignness(question))
-        return rank(corpus, query, best_only(content.vectors @ vector)).evidence
+        return rank(corpus, query, best_only(np.vecdot(content.vectors, vector))).evidence
 
     headings = sorted({chunk.heading for chunk in content.chunks if chunk.heading})
     calibration = calibrate(

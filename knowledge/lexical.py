@@ -100,11 +100,12 @@ class LexicalIndex:
         frequency = np.zeros(len(hashes), dtype=np.int64)
         frequency[known] = np.diff(self._starts)[rows]
         rarity = _idf(frequency, self.size) * repeats
-        held = np.zeros(len(hashes), dtype=bool)
-        for place, row in zip(np.flatnonzero(known), rows, strict=True):
-            span = self._texts[self._starts[row] : self._starts[row + 1]]
-            at = int(np.searchsorted(span, number))
-            held[place] = at < len(span) and span[at] == number
+        spans = [self._texts[self._starts[row] : self._starts[row + 1]] for row in rows]
+        if not spans:
+            return 0.0
+        places = np.flatnonzero(np.concatenate(spans) == number)
+        ends = np.cumsum([len(span) for span in spans])
+        held = np.flatnonzero(known)[np.searchsorted(ends, places, side="right")]
         return float(rarity[held].sum() / max(float(rarity.sum()), 1e-9))
 
     def to_bytes(self) -> bytes:

@@ -104,7 +104,7 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     candidates, chunk_dense, score = candidates[finalists], chunk_dense[finalists], score[finalists]
     sentences, counts = _sentences_of(corpus, candidates)
     sentence_lexical = corpus.sentences.scores(query.text, among=sentences)
-    cosines = corpus.sentence_vectors[sentences].astype(np.float32) @ query.vector
+    cosines = np.vecdot(corpus.sentence_vectors[sentences].astype(np.float32), query.vector)
     near, close = _best_of_each(cosines, counts), _best_of_each(sentence_lexical[sentences], counts)
     score += vectors[1] * _z(near) + letters[1] * _z(close)
     order = np.argsort(-score, kind="stable")[:limit]

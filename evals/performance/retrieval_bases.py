@@ -86,7 +86,7 @@ class Base:
     def rank(self, question: str) -> Ranking:
         """The product's own ranking."""
         query = self.embedder.ask(question)
-        return rank(self.corpus, query, best_only(self.vectors @ query.vector))
+        return rank(self.corpus, query, best_only(np.vecdot(self.vectors, query.vector)))
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -155,7 +155,7 @@ def _word_scores(base: Base, question: str) -> FloatVector:
 
 
 def _dense(base: Base, question: str) -> FloatVector:
-    scores: FloatVector = base.vectors @ base.embedder.embed_query(question)
+    scores: FloatVector = np.vecdot(base.vectors, base.embedder.embed_query(question))
     return scores
 
 

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from agentflow.bootstrap import open_database
+from agentflow.bootstrap import NoJobs, open_database
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.settings import Settings
 from evals.performance.measuring import quantile, table
@@ -75,6 +75,7 @@ async def _measure(sentences: Sequence[str], size: int) -> list[float]:
         embedder = Drawn()
         reader = ReaderPool(settings.ingest)
         async with open_database(settings) as db:
+            db.jobs = NoJobs()
             deps = IngestDeps(db, LocalFiles(settings.home / "files"), reader, embedder)
             base_id = await _fill(deps, sentences, size)
             searcher = Searcher(db, embedder, settings)
