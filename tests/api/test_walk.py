@@ -76,6 +76,8 @@ def test_that_ids_of_another_workspace_are_not_found(live_app: LiveApp, other_wo
             body = {"text": "hi"}
         if path.startswith("/api/v1/sources") and method == "patch":
             body = {"public": True}
+        if path.endswith("/search") and method == "post":
+            body = {"question": "x"}
         if path.endswith("/sources/url"):
             body = {"url": "https://93.184.215.14/"}
         if path.endswith("/sources/google"):
