@@ -10,7 +10,7 @@ HEADER_GAP = " / "
 _MAX_HEADER_CHARS = 120
 _MAX_LIST_HEADER_CHARS = 40  # a longer line above a list of single cells is its title, not a header
 _MAX_HEADER_ROWS = 4
-_YEAR = re.compile(r"(?:19|20)\d\d(?:[-/]\d\d(?:\d\d)?)?$")
+YEAR = re.compile(r"(?:19|20)\d\d(?:[-/]\d\d(?:\d\d)?)?$")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def starts_table(
 
 def is_year(cell: Cell) -> bool:
     """Whether a number may head a column."""
-    return bool(_YEAR.match(cell.text))
+    return bool(YEAR.match(cell.text))
 
 
 def _adjoin(window: Sequence[RawRow], place: int) -> bool:

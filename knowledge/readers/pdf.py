@@ -6,7 +6,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pypdf import PageObject, PasswordType, PdfReader
@@ -14,9 +14,10 @@ from pypdf.errors import LimitReachedError
 
 from knowledge.errors import Corrupt, Encrypted, FileTooLarge
 from knowledge.limits import Caps, check_pages, check_text
-from knowledge.pages import Heading, Page
+from knowledge.pages import Heading, Page, TableDraft
 from knowledge.readers.base import damage_refused
 from knowledge.readers.decoding import KIND_NAMES, sniff
+from knowledge.readers.pdf_tables import Fragment, regions
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # damaged files log a line for every object
 
@@ -31,11 +32,18 @@ _MAX_HEADING_WORDS, _MAX_HEADING_CHARS, _BOLD_LEVEL = 15, 120, 4
 
 @dataclass(frozen=True)
 class _Line:
-    """A line as it stands on the page. `size` is its largest type in points, rounded to halves."""
+    """A line of the page, or a row of a table. `size` is its largest type in points, rounded to halves."""
 
     text: str
     size: float
     bold: bool
+    is_row: bool = False
+
+
+@dataclass(frozen=True)
+class _PageLines:
+    lines: list[_Line]
+    tables: tuple[TableDraft, ...] = ()
 
 
 def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
@@ -68,33 +76,11 @@ def _unlock(reader: PdfReader) -> None:
         raise Encrypted("The file is protected by a password.")
 
 
-def _lines_of(page: PageObject) -> list[_Line] | None:
+def _lines_of(page: PageObject) -> _PageLines | None:
     """The lines of a page, None when it is damaged. Raises FileTooLarge for one that unpacks without end."""
-    lines: list[_Line] = []
-    text, size, bold = "", 0.0, True
-
-    def visit(
-        piece: str,
-        user: Sequence[float],
-        matrix: Sequence[float],
-        font: dict[str, object] | None,
-        points: float,
-    ) -> None:
-        nonlocal text, size, bold
-        parts = _LINE_BREAK.split(piece)
-        for number, part in enumerate(parts):
-            if number:
-                lines.append(_Line(_clean(text), round(size * 2) / 2, bold))
-                text, size, bold = "", 0.0, True
-            if part.strip():
-                text += part
-                size = max(size, abs(points * _scale(matrix) * _scale(user)))
-                bold = bold and "bold" in str((font or {}).get("/BaseFont", "")).lower()
-            elif text:
-                text += part
-
+    gathered = _Gathered()
     try:
-        page.extract_text(visitor_text=visit)
+        page.extract_text(visitor_text=gathered.visit)
     except MemoryError:
         raise
     except LimitReachedError as error:
@@ -103,8 +89,61 @@ def _lines_of(page: PageObject) -> list[_Line] | None:
         return None
     except Exception:  # noqa: BLE001 - one damaged page must not cost the others
         return None
-    lines.append(_Line(_clean(text), round(size * 2) / 2, bold))
-    return [line for line in lines if line.text]
+    gathered.end_line()
+    return _with_tables(gathered)
+
+
+class _Gathered:
+    """The text of a page as pypdf brings it: its lines, and where each piece stands."""
+
+    def __init__(self) -> None:
+        self.lines: list[_Line] = []
+        self.fragments: list[Fragment] = []
+        self._text, self._size, self._bold = "", 0.0, True
+
+    def visit(
+        self,
+        piece: str,
+        user: Sequence[float],
+        matrix: Sequence[float],
+        font: dict[str, object] | None,
+        points: float,
+    ) -> None:
+        """Take one piece of text."""
+        for number, part in enumerate(_LINE_BREAK.split(piece)):
+            if number:
+                self.end_line()
+            if part.strip():
+                self._text += part
+                size = abs(points * _scale(matrix) * _scale(user))
+                self._size = max(self._size, size)
+                bold = "bold" in str((font or {}).get("/BaseFont", "")).lower()
+                self._bold = self._bold and bold
+                x = matrix[4] * user[0] + matrix[5] * user[2] + user[4]
+                y = matrix[4] * user[1] + matrix[5] * user[3] + user[5]
+                self.fragments.append(Fragment(_clean(part), x, y, size, bold, len(self.lines)))
+            elif self._text:
+                self._text += part
+
+    def end_line(self) -> None:
+        """The line is whole."""
+        self.lines.append(_Line(_clean(self._text), round(self._size * 2) / 2, self._bold))
+        self._text, self._size, self._bold = "", 0.0, True
+
+
+def _with_tables(page: _Gathered) -> _PageLines:
+    """The lines, those of tables replaced by their rows."""
+    lines: list[_Line] = []
+    tables: list[TableDraft] = []
+    place = 0
+    for region in regions(page.fragments):
+        lines += page.lines[place : region.first]
+        size = page.lines[region.first].size
+        lines += [_Line(text, size, bold=False, is_row=True) for text in region.rows]
+        tables += region.tables
+        place = region.end
+    lines += page.lines[place:]
+    return _PageLines([line for line in lines if line.text], tuple(tables))
 
 
 def _scale(matrix: Sequence[float]) -> float:
@@ -116,18 +155,19 @@ def _clean(text: str) -> str:
     return " ".join(_NO_TEXT.sub(" ", text.translate(_LIGATURES)).replace("\u00ad", "").split())
 
 
-def _pages(pages: list[list[_Line] | None], caps: Caps) -> Iterator[Page]:
+def _pages(pages: list[_PageLines | None], caps: Caps) -> Iterator[Page]:
     """Lines into pages of the extract, with headings told by type larger than the body's."""
     sizes = Counter[float]()
-    for lines in pages:
-        for line in lines or ():
+    for page in pages:
+        for line in page.lines if page else ():
             sizes[line.size] += len(line.text)
     body = max(sizes, key=lambda size: sizes[size], default=0.0)
     place = 0
-    for number, lines in enumerate(pages, start=1):
-        text, headings = _page_text(lines or [], body, place)
+    for number, page in enumerate(pages, start=1):
+        text, headings = _page_text(page.lines if page else [], body, place)
         text += PAGE_BREAK if number < len(pages) else ""
-        yield Page(text=text, start=place, number=number, headings=tuple(headings), unreadable=lines is None)
+        tables = tuple(replace(table, page=number) for table in page.tables) if page else ()
+        yield Page(text, place, number, headings=tuple(headings), tables=tables, unreadable=page is None)
         place += len(text)
         check_text(place, caps.max_text_chars)
 
@@ -137,11 +177,14 @@ def _page_text(lines: list[_Line], body: float, place: int) -> tuple[str, list[H
     parts: list[str] = []
     headings: list[Heading] = []
     levels = [_level(lines, number, body) for number in range(len(lines))]
-    width = sorted(len(line.text) for line in lines)[int(len(lines) * 0.9)] if lines else 0
+    widths = sorted(len(line.text) for line in lines if not line.is_row)
+    width = widths[int(len(widths) * 0.9)] if widths else 0
     length = 0
     for number, line in enumerate(lines):
         joint = _joint(lines[number - 1].text, line.text, width) if number else ""
-        if number and levels[number] != levels[number - 1]:
+        if number and (line.is_row or lines[number - 1].is_row):
+            joint = "\n\n"
+        elif number and levels[number] != levels[number - 1]:
             joint = "\n"
         if number and levels[number] and levels[number] == levels[number - 1]:
             joint = " "  # a heading over two lines
@@ -173,7 +216,7 @@ def _joint(before: str, line: str, width: int) -> str:
 def _level(lines: list[_Line], number: int, body: float) -> int:
     """The heading level of a line by its type, 0 for running text."""
     line = lines[number]
-    if len(line.text.split()) > _MAX_HEADING_WORDS or len(line.text) > _MAX_HEADING_CHARS:
+    if line.is_row or len(line.text.split()) > _MAX_HEADING_WORDS or len(line.text) > _MAX_HEADING_CHARS:
         return 0
     if sum(letter.isalpha() for letter in line.text) < 3:
         return 0
