@@ -9,7 +9,14 @@ from typing import Literal
 
 from agentflow.llm import table_words as say
 from agentflow.llm.table_links import CellLink, ColumnLink, columns_of_role, link
-from agentflow.llm.table_reading import Reading, columns_asked, is_year, read_conditions, target_of
+from agentflow.llm.table_reading import (
+    Reading,
+    columns_asked,
+    is_year,
+    is_year_word,
+    read_conditions,
+    target_of,
+)
 from knowledge.tables.columns import Column, TypedTable
 from knowledge.tables.query import Aggregate, Condition, QueryRefused, TableAnswer, TableQuery, run
 from knowledge.tables.values import fold
@@ -43,15 +50,24 @@ def plan_for(question: str, table: TypedTable) -> Plan | None:
     for rule in _RULES:
         reading = Reading(links, table)
         query = rule(reading)
-        if query is None:
+        if query is None or not _computes(query, Reading(links, table)):
             continue
         try:
             answer = run(query, table)
         except QueryRefused:
             continue
-        if answer.total and (query.aggregate or answer.total <= _MAX_SHOWN or query.limit == 1):
+        few = query.aggregate or answer.total <= _MAX_SHOWN or query.limit == 1
+        if few and any(text.strip() for row in answer.rows for text in row.cells):
             return Plan(query, answer, reading.coverage())
     return None
+
+
+def _computes(query: TableQuery, reading: Reading) -> bool:
+    """Whether the query computes what the question wants computed; shares of two cells it cannot."""
+    if say.SHARE.search(reading.links.text):
+        return False
+    wanted = {"difference": reading.found(say.DIFFERENCE), "average": reading.found(say.AVERAGE)}
+    return not any(wanted.values()) or wanted.get(query.aggregate or "") is not None
 
 
 def _query(
@@ -100,6 +116,42 @@ def _neighbour(reading: Reading) -> TableQuery | None:
 def _is_one_row(cell: CellLink, reading: Reading) -> bool:
     texts = reading.links.words[cell.start : cell.end]
     return len(cell.rows) <= 2 and not (len(texts) == 1 and texts[0].isdigit())
+
+
+# --- one row across columns
+
+
+def _across(reading: Reading) -> TableQuery | None:
+    """ "Sales in 2018 and 2019": the row that is named, in the columns that have the years for names."""
+    links = reading.links
+    named = [one for one in links.columns if any(is_year_word(links.words[at]) for at in one.words)]
+    named = [one for one in named if one.column.kind == "number"]
+    rows = [cell for cell in links.cells if cell.column.kind == "text" and len(cell.rows) == 1]
+    rows = [cell for cell in rows if cell.whole or cell.end - cell.start > 1]
+    if not named or not rows or say.HOW_MANY.search(links.text):
+        return None
+    most = max(len(one.words) for one in named)
+    columns = sorted((one.column for one in named if len(one.words) == most), key=lambda one: one.index)
+    for pattern, aggregate in _COMPUTED[1:]:
+        if len(columns) > 1 and (match := reading.found(pattern)):
+            reading.use(match)
+            if aggregate != "difference":
+                between = reading.table.columns[columns[0].index : columns[-1].index + 1]
+                columns = [column for column in between if column.kind == "number"]
+            return _row_across(reading, rows[0], columns, aggregate)
+    return _row_across(reading, rows[0], columns, None)
+
+
+def _row_across(
+    reading: Reading, cell: CellLink, columns: Sequence[Column], aggregate: Aggregate | None
+) -> TableQuery | None:
+    if not reading.add(cell.column, "=", cell.column.texts[min(cell.rows)]) or len(reading.rows) > 1:
+        return None
+    reading.used |= cell.words
+    for column in columns:
+        reading.use_column(column)
+    reading.use(reading.found(say.COUNT))
+    return _query(reading, columns, aggregate)
 
 
 # --- comparisons with another row
@@ -197,15 +249,17 @@ def _amount(reading: Reading, asked: Column) -> TableQuery | None:
     return _query(reading, [asked], None if single else "sum")
 
 
+_COMPUTED: tuple[tuple[re.Pattern[str], Aggregate], ...] = (
+    (say.RANGE, "difference"),
+    (say.AVERAGE, "average"),
+    (say.DIFFERENCE, "difference"),
+    (say.SUM, "sum"),
+)
+
+
 def _computed(reading: Reading) -> TableQuery | None:
     """Average, sum or difference over a column."""
-    kinds: tuple[tuple[re.Pattern[str], Aggregate], ...] = (
-        (say.RANGE, "difference"),
-        (say.AVERAGE, "average"),
-        (say.DIFFERENCE, "difference"),
-        (say.SUM, "sum"),
-    )
-    for pattern, aggregate in kinds:
+    for pattern, aggregate in _COMPUTED:
         match = reading.found(pattern)
         named = [one.column for one in reading.links.columns] or columns_asked(reading)
         numbers = [column for column in named if column.kind == "number" and not is_year(column)]
@@ -364,6 +418,7 @@ def _is_on(condition: Condition, column: Column) -> bool:
 
 
 _RULES: tuple[Callable[[Reading], TableQuery | None], ...] = (
+    _across,
     _same,
     _neighbour,
     _more_than_row,

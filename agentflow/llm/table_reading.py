@@ -138,6 +138,11 @@ def columns_asked(reading: Reading) -> list[Column]:
     return found
 
 
+def is_year_word(word: str) -> bool:
+    """Whether a word is a year."""
+    return bool(_YEAR.match(word))
+
+
 def is_year(column: Column) -> bool:
     """Whether a column holds years."""
     filled = [column.texts[row] for row in column.filled]

@@ -37,6 +37,11 @@ DIFFERENCE = _any(
     r"afname",
     r"unterschied", r"differenz", r"wie ?viel (?:mehr|weniger|teurer|langer)", r"veranderung",
 )  # fmt: skip
+SHARE = _any(
+    r"percentage (?:change|increase|decrease|difference)", r"percent change", r"ratio", r"proportion",
+    r"procentuele?", r"verhouding", r"prozentuale?\w*", r"verhaltnis",
+)  # fmt: skip
+HOW_MANY = _any(r"how many", r"hoeveel", r"wie ?viele?")
 NEXT = _any(
     r"(?:right|directly|immediately|just )?\s?after", r"next", r"following", r"follows",
     r"followed", r"below",

@@ -115,7 +115,7 @@ async def _tatqa(app: Application, workspace_id: str, folder: Path, every: int) 
     for row, names, outcome in zip(asked, files, outcomes, strict=True):
         if outcome.action != "reply":
             continue
-        known = set().union(*(numbers((folder / "docs" / name).read_text("utf-8")) for name in names))
+        known = set().union(*(_held(folder / "docs" / name) for name in names))
         results = set().union(*map(numbers, _results(outcome)), set())
         said = numbers(outcome.text)
         counts["answered"] += 1
@@ -148,6 +148,14 @@ async def _tatqa(app: Application, workspace_id: str, folder: Path, every: int) 
 def numbers(text: str) -> set[Decimal]:
     """The values in a text, whatever groups their thousands; signs are left out."""
     return {Decimal(match.replace(",", "")) for match in _NUMBER.findall(text)}
+
+
+def _held(path: Path) -> set[Decimal]:
+    """The numbers of a file, cell by cell where it has cells."""
+    if path.suffix != ".csv":
+        return numbers(path.read_text("utf-8"))
+    with path.open(newline="", encoding="utf-8") as file:
+        return set().union(*(numbers(cell) for row in csv.reader(file) for cell in row))
 
 
 def _results(outcome: Outcome) -> list[str]:
