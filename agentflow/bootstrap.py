@@ -39,11 +39,13 @@ from knowledge.models import Origin
 from knowledge.origins.base import Fetcher
 from knowledge.origins.site import SiteOrigin
 from knowledge.origins.web import UrlOrigin, Web
+from knowledge.previews import service as previews
 from knowledge.reading import ReaderPool
 from knowledge.search import Searcher
 
 if TYPE_CHECKING:
     from agentflow.agents.runner import Runner
+    from agentflow.preview.run import PreviewDeps
     from agentflow.turn import Desk
     from knowledge.origins.google import GoogleOrigin
 
@@ -257,14 +259,26 @@ def _desk(db: Database, replier: Runner, sender: Sender) -> Desk:
     return Desk(db, replier, sender)
 
 
+def _preview_deps(app: Application) -> PreviewDeps:
+    """Previews run as `agentflow ask` does, in a database of their own, but with what is open already."""
+    from agentflow.preview.run import PreviewDeps
+
+    async def open_replier(db: Database, searcher: Searcher, stack: AsyncExitStack) -> Runner:
+        return await _open_runner(db, searcher, app.ingest_deps.embedder, app.egress, stack)
+
+    return PreviewDeps(app.ingest_deps, open_database, open_replier)
+
+
 async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitStack) -> None:
     """Register what jobs do and what is swept, then start to work."""
     from agentflow import turn
+    from agentflow.preview import run
 
     give_up = partial(turn.give_up, app.desk)
     jobs.register("turn", partial(turn.answer, app.desk), queue="turns", on_dead=give_up)
     jobs.register("send", sender.send, queue="sends")
     jobs.register("ingest", app.ingest, queue="ingest")
+    jobs.register("preview", partial(run.run, _preview_deps(app)), queue="ingest")
     jobs.register("sync", partial(sync.sync, app.sync_deps), queue="syncs")
 
     async def sweep_sources() -> None:
@@ -286,6 +300,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("bin", HOUR, purge)
     jobs.every("orphans", 24 * HOUR, reconcile)
     jobs.every("gaps", GAPS_SECONDS, partial(gaps.sweep, app.db, app.searcher, app.ingest_deps.embedder))
+    jobs.every("previews", HOUR, partial(previews.sweep, app.db, app.files))
     jobs.every("gaps_kept", HOUR, partial(gaps.forget, app.db))
     jobs.every("idempotency", HOUR, partial(idempotency.forget_old, app.db))
     jobs.every("rates", HOUR, app.rates.forget)

@@ -28,6 +28,16 @@ async def find_binned_agent(
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def agents_of_base(session: AsyncSession, workspace_id: str, knowledge_base_id: str) -> list[str]:
+    """Ids of the agents that answer from a knowledge base."""
+    query = select(Agent.id).where(
+        Agent.workspace_id == workspace_id,
+        Agent.knowledge_base_id == knowledge_base_id,
+        Agent.deleted_at.is_(None),
+    )
+    return list((await session.execute(query)).scalars())
+
+
 async def list_agents(
     session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
 ) -> list[Agent]:

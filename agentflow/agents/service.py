@@ -127,6 +127,11 @@ async def list_agents(
     return await repository.list_agents(session, workspace_id, after=after, limit=limit)
 
 
+async def agents_of(session: AsyncSession, workspace_id: str, knowledge_base_id: str) -> list[str]:
+    """Ids of the agents that answer from a knowledge base."""
+    return await repository.agents_of_base(session, workspace_id, knowledge_base_id)
+
+
 async def delete_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> None:
     """Put the agent into the bin. Raises AgentNotFound."""
     agent = await get_agent(session, workspace_id, agent_id)

@@ -24,6 +24,7 @@ from agentflow.api import (
     livechat,
     model_connections,
     people,
+    previews,
     search,
     sources,
 )
@@ -60,7 +61,8 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     )
     errors.install(app)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
-    for part in (auth, people, knowledge, sources, search, gaps, agents, model_connections, channels, inbox):
+    about_knowledge = (knowledge, sources, previews, search, gaps)
+    for part in (auth, people, *about_knowledge, agents, model_connections, channels, inbox):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(livechat.router, responses=errors.RESPONSES)

@@ -192,7 +192,7 @@ async def questions_answered_by(
         .order_by(answer.id.desc())
         .limit(limit)
     )
-    return [(row[0], row[1], row[2]) for row in (await session.execute(query)).all()]
+    return [(row[0] or "", row[1], row[2]) for row in (await session.execute(query)).all()]
 
 
 async def highest_answered(session: AsyncSession, workspace_id: str, conversation_id: str) -> int:

@@ -1,0 +1,1 @@
+"""Files that wait aside until an admin has seen what they would change."""
