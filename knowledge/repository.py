@@ -148,10 +148,10 @@ async def find_source(
     return None if row is None else (row[0], row[1])
 
 
-async def find_public_file(session: AsyncSession, source_id: str) -> tuple[str, str] | None:
-    """Name and file key of a live source that everybody may open."""
+async def find_public_source(session: AsyncSession, source_id: str) -> tuple[Source, SourceVersion] | None:
+    """A source that everybody may open, with the version that answers come from."""
     query = (
-        select(Source.name, SourceVersion.file_key)
+        select(Source, SourceVersion)
         .join(
             SourceVersion,
             (SourceVersion.source_id == Source.id) & (SourceVersion.version == Source.live_version),
@@ -159,7 +159,7 @@ async def find_public_file(session: AsyncSession, source_id: str) -> tuple[str, 
         .where(Source.id == source_id, Source.public.is_(True), Source.deleted_at.is_(None))
     )
     row = (await session.execute(query)).one_or_none()
-    return (row[0], row[1]) if row else None
+    return None if row is None else (row[0], row[1])
 
 
 async def find_source_named(

@@ -12,6 +12,7 @@ import ntpath
 import unicodedata
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import PurePath
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -287,12 +288,24 @@ async def set_public(session: AsyncSession, workspace_id: str, source_id: str, p
     return read_source(source, version)
 
 
-async def public_file(session: AsyncSession, source_id: str) -> tuple[str, str]:
-    """Name and file key of a source that an admin opened to everybody. Raises NotFound for any other."""
-    found = await repository.find_public_file(session, source_id)
+@dataclass(frozen=True)
+class PublicFile:
+    """What everybody may open: a file or, of a source from the web, the page itself at `address`."""
+
+    name: str
+    key: str
+    address: str | None
+
+
+async def public_file(session: AsyncSession, source_id: str) -> PublicFile:
+    """A source that an admin opened to everybody. Raises NotFound for any other."""
+    found = await repository.find_public_source(session, source_id)
     if found is None:
         raise _no_source()
-    return found
+    source, version = found
+    address = source.location if source.origin in (Origin.URL, Origin.SITE) else None
+    ending = PurePath(version.filename or "").suffix
+    return PublicFile(source.name + ending, version.file_key, address)
 
 
 async def delete_source(session: AsyncSession, workspace_id: str, source_id: str) -> SourceRead:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentflow.api.deps import App
@@ -125,14 +125,16 @@ async def preflight_of_visitor(response: Response) -> None:
     response.headers.update({"Access-Control-Allow-Origin": "*"} | PREFLIGHT)
 
 
-@router.get("/sources/{source_id}")
-async def open_source(source_id: str, app: App) -> FileResponse:
-    """The file behind a citation, where the admin made it public."""
+@router.get("/sources/{source_id}", response_class=FileResponse, responses={302: {"description": "its page"}})
+async def open_source(source_id: str, app: App) -> Response:
+    """The file or page behind a citation, where the admin made it public."""
     async with app.db.read() as session:
-        name, key = await knowledge.public_file(session, source_id)
+        found = await knowledge.public_file(session, source_id)
+    if found.address is not None:
+        return RedirectResponse(found.address, 302)
     return FileResponse(
-        app.files.path(key),
-        filename=name,
+        app.files.path(found.key),
+        filename=found.name,
         media_type="application/octet-stream",
         headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"},
     )

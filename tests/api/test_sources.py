@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar
@@ -98,6 +99,11 @@ def test_that_a_page_answers_and_its_change_does_too(app: LiveApp, site: Website
     assert not any("4711" in text for text in texts)
     assert app.api("PATCH", f"/sources/{added['id']}", {"sync_every_seconds": None})[0] == 200
     assert app.api("GET", f"/sources/{added['id']}")[1]["sync"]["every_seconds"] is None
+
+    opened = f"{app.url}/widget/v1/sources/{added['id']}"
+    app.api("PATCH", f"/sources/{added['id']}", {"public": True})
+    with urllib.request.urlopen(opened, timeout=20) as answer:  # the page itself, not our copy
+        assert (answer.url, answer.status) == (f"{site.url}/lockers", 200)
 
     assert app.api("POST", f"/sources/{added['id']}/purge")[0] == 404
     assert app.api("DELETE", f"/sources/{added['id']}")[0] == 200
