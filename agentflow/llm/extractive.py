@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from agentflow.llm.phrases import LEANS
 from knowledge.embedding import FloatVector
 from knowledge.passages import Passage, PassageSentence, SearchResult
 
 PASSAGES = 5  # best passages that sentences are taken from
-PASSAGE_SHARE = 0.3  # weight of the passage's own score beside the sentence's
+PASSAGE_SHARE = 0.5  # weight of the passage's own score beside the sentence's
 FALL = 2.5  # a sentence whose score is this far below the best one's adds nothing
+FALL_ELSEWHERE = 1.25  # and one of another passage is about another thing sooner
 ROW_FALL = 1.0  # a table's rows are alike: one that is not about as good as the best is another thing
+MOST_BEFORE = 2  # sentences that one which leans on them brings along
 FOLLOWER_SHARE = 0.8  # of a question's or heading's score goes to the sentence behind it
 _END = re.compile(r"[.!?:;…。！？؟।]['\"”’»)\]]*$")
 _QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
@@ -27,6 +31,8 @@ class _Line:
     text: str
     score: float
     is_row: bool
+    passage: int
+    before: str  # the sentence before it in the passage, or nothing
 
 
 def best_sentences(found: SearchResult, *, number: int, dense_share: float) -> list[str]:
@@ -38,11 +44,31 @@ def best_sentences(found: SearchResult, *, number: int, dense_share: float) -> l
     if not lines:
         return []
     best = max(lines, key=lambda line: line.score)
-    near = [line for line in lines if line.score >= best.score - (ROW_FALL if line.is_row else FALL)]
-    chosen = sorted(near, key=lambda line: -line.score)[:number]
+    near = [line for line in lines if line.score >= best.score - _fall(line, best)]
+    chosen = _with_subjects(sorted(near, key=lambda line: -line.score), lines, number)
     if best.is_row:
         return [line.text for line in chosen]
     return [line.text for line in sorted(chosen, key=lambda line: line.place)]
+
+
+def _fall(line: _Line, best: _Line) -> float:
+    if line.is_row:
+        return ROW_FALL
+    return FALL if line.passage == best.passage else FALL_ELSEWHERE
+
+
+def _with_subjects(wanted: Sequence[_Line], lines: Sequence[_Line], number: int) -> list[_Line]:
+    """The first that fit in, each that leans on the sentence before it together with that one."""
+    by_text = {line.text: line for line in lines}
+    chosen: list[_Line] = []
+    for line in wanted:
+        group = [line]
+        while LEANS.match(group[0].text) and group[0].before in by_text and len(group) <= MOST_BEFORE:
+            group.insert(0, by_text[group[0].before])
+        new = [each for each in group if each not in chosen]
+        if len(chosen) + len(new) <= number or not chosen:
+            chosen += new[-number:]
+    return chosen
 
 
 def _scored(found: SearchResult, dense_share: float) -> list[_Line]:
@@ -58,18 +84,24 @@ def _scored(found: SearchResult, dense_share: float) -> list[_Line]:
     best: dict[tuple[int, int, int] | str, _Line] = {}
     carried = -np.inf
     previous: Passage | None = None
+    before = ""
     for position, ((passage, part), score) in enumerate(zip(pairs, scores, strict=True)):
         if passage is not previous:
-            carried, previous = -np.inf, passage
+            carried, previous, before = -np.inf, passage, ""
         text = " ".join(part.text.split())
         if _leads(text, part, passage):
             carried = max(float(carried), float(score) * FOLLOWER_SHARE)
+            before = ""
             continue
         total = max(float(score), float(carried))
         carried = -np.inf
         place = (sources.index(passage.source_id), _offset(part, position), position)
-        if text not in best or best[text].score < total:
-            best[text] = _Line(place, text, total, part.row is not None)
+        known = best.get(text)
+        if known is None or known.score < total:
+            before = before or (known.before if known else "")
+            rank = passages.index(passage)
+            best[text] = _Line(place, text, total, part.row is not None, rank, before)
+        before = text if part.row is None else ""
     return list(best.values())
 
 

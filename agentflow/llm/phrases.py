@@ -116,6 +116,16 @@ EMPTY_IT = _any(
     gibt es | ist es (?:moglich|erlaubt|notig|wahr) | is het (?:mogelijk|waar|toegestaan|nodig)
     il y a | est-il | es posible"""
 )
+# A sentence that begins like this says something of what the one before it names ("It is closed on Sunday.").
+LEANS = re.compile(
+    r"\W*(?:it|its|they|their|he|his|she|her|this|these|that|those|such|both"
+    r"|hij|zij|ze|zijn|haar|hun|dit|dat|deze|die|dergelijke|beide"
+    r"|het (?:is|was|kan|kost|duurt|wordt|werd|moet|mag|heeft|had|gaat|geldt)"
+    r"|er|es|dies\w*|jene\w*|solche\w*|das (?:ist|war|kann|kostet|dauert|wird|muss|darf|hat|geht|gilt)"
+    r"|este|esta|esto|estos|estas|ese|esa|eso|esos|esas|ellos|ellas|ambos|ambas"
+    r"|il|ils|elle|elles|cela|ceci|celui|celle|ceux|ces)\b",
+    re.IGNORECASE,
+)
 # First words of a question that leans on the one before: "for children?", "how long?"
 OPENINGS = _words(
     """for on in at with without to from during after before why how where when who which what long much
