@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlsplit
 
-from agentflow.kit.egress import Egress
+from agentflow.kit.egress import CallFailed, Egress
 from agentflow.kit.errors import InvalidInput
 from agentflow.kit.settings import Settings
+from knowledge.errors import NotReached
 from knowledge.limits import check_pages
 from knowledge.models import Origin
 from knowledge.origins.base import SiteLimits
@@ -20,9 +21,12 @@ _NAME_CHARS = 255
 async def source_at(egress: Egress, settings: Settings, create: UrlCreate) -> NewSource:
     """The source that an address becomes.
 
-    Raises AddressRefused for one that may not be called, CallFailed for an unknown name, TooManyPages.
+    Raises AddressRefused for one that may not be called, NotReached for an unknown name, TooManyPages.
     """
-    await egress.check(create.url.strip())
+    try:
+        await egress.check(create.url.strip())
+    except CallFailed as unknown:
+        raise NotReached(unknown.detail) from unknown
     try:
         location = normal(create.url.strip())
     except ValueError:

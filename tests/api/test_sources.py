@@ -137,6 +137,8 @@ def test_that_an_address_that_may_not_be_called_is_refused_at_once(app: LiveApp,
     ):
         status, problem = app.api("POST", f"/knowledge-bases/{base}/sources/url", {"url": url})
         assert (status, problem["code"]) == (422, "address_refused"), url
+    status, problem = app.api("POST", f"/knowledge-bases/{base}/sources/url", {"url": "http://no.invalid/"})
+    assert (status, problem["code"]) == (422, "not_reached")
     assert len(app.sources()) == before
     upload = app.sources()[0]["id"]
     status, problem = app.api("POST", f"/sources/{upload}/sync")
