@@ -5,6 +5,7 @@ import { ConversationsTab } from "./conversations";
 import { endConsent } from "./google";
 import { KnowledgeTab } from "./knowledge";
 import { logInForm, passwordForm } from "./login";
+import { QuestionsTab } from "./questions";
 import { clearToast, reason, toast } from "./toast";
 
 const app = document.querySelector<HTMLElement>("#app") ?? document.body;
@@ -13,6 +14,7 @@ let tab: { node: HTMLElement; stop(): void } | null = null;
 
 const TABS = {
   knowledge: { label: "Knowledge", make: () => new KnowledgeTab(api) },
+  questions: { label: "Questions", make: () => new QuestionsTab(api) },
   conversations: { label: "Conversations", make: ({ staff }: Identity) => new ConversationsTab(api, staff.id) },
 };
 type TabName = keyof typeof TABS;
@@ -49,7 +51,8 @@ function enter(identity: Identity | null): void {
   const brand = h("a", { href: "/", class: "brand" }, logo, identity.workspace.name);
   const who = h("span", { class: "quiet who" }, identity.staff.email);
   show(h("header", { class: "top" }, brand, nav, who, leave), place);
-  open(location.hash === "#conversations" ? "conversations" : "knowledge");
+  const asked = location.hash.slice(1);
+  open(asked in TABS ? (asked as TabName) : "knowledge");
 }
 
 async function logOut(): Promise<void> {
