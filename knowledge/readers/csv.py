@@ -18,6 +18,7 @@ _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS, _SAMPLE_ROWS = 64 * 1024, 100
 _MAX_FIELD_CHARS = 1_000_000  # a longer one is a quote that was never closed
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,}(?![^\W_])")
+_ESCAPED_QUOTE = re.compile(r"\\\"[^\",;\t|\r\n]")  # \" inside a field, where others write ""
 _SPACE_BEFORE_QUOTE = re.compile(r"[,;\t|] +\"")
 VALUE = re.compile(
     r"[-+(]?\s*(?:[$€£¥]|[A-Z]{3}\b)?\s*[-+]?\d[\d.,'\s]*\s*(?:%|[$€£¥]|[A-Z]{3}\b)?\)?$"
@@ -52,9 +53,10 @@ def _records(text: str) -> Iterator[list[str]]:
     """Records in order; where quoting turns out broken, quotes are taken as letters."""
     delimiter = _delimiter(text)
     spaced = bool(_SPACE_BEFORE_QUOTE.search(text, 0, _SAMPLE_CHARS))
+    escape = "\\" if _ESCAPED_QUOTE.search(text, 0, _SAMPLE_CHARS) else None
     source = io.StringIO(text, newline="")
     if _quotes_are_closed(text, delimiter, spaced):
-        yield from csv.reader(source, delimiter=delimiter, skipinitialspace=spaced)
+        yield from csv.reader(source, delimiter=delimiter, skipinitialspace=spaced, escapechar=escape)
     else:
         yield from csv.reader(source, delimiter=delimiter, quoting=csv.QUOTE_NONE)
 

@@ -119,9 +119,11 @@ class _Gathered:
                 self._size = max(self._size, size)
                 bold = "bold" in str((font or {}).get("/BaseFont", "")).lower()
                 self._bold = self._bold and bold
+                cleaned = _clean(part)
                 x = matrix[4] * user[0] + matrix[5] * user[2] + user[4]
                 y = matrix[4] * user[1] + matrix[5] * user[3] + user[5]
-                self.fragments.append(Fragment(_clean(part), x, y, size, bold, len(self.lines)))
+                if cleaned:
+                    self.fragments.append(Fragment(cleaned, x, y, size, bold, len(self.lines)))
             elif self._text:
                 self._text += part
 

@@ -23,6 +23,7 @@ from knowledge.readers.tables import read_table
 _WIDTH, _BASELINE, _LEADING, _BREAK, _ALIGNED, _ROUGHLY = 0.48, 0.8, 1.6, 4.0, 0.5, 1.5
 _WIDER = 1.5  # a gap that much wider than those between the rows above ends a table
 _MIN_ROWS, _MAX_COLUMNS, _MAX_ROWS = 3, 30, 200
+_MARK = re.compile(r"(?:[^\w\s]{1,2}|[.\s]+|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s*$")
 _DIGIT = re.compile(r"\d")
 _MAX_MEDIAN_CHARS = 30  # longer cells are the columns of a text
 
@@ -175,10 +176,17 @@ def _columns(run: Sequence[_Row]) -> list[tuple[float, float]] | None:
     for left, right in zip(columns, columns[1:], strict=False):
         if max(cell.left for cell in left) >= min(cell.left for cell in right):
             return None
+    if len(columns) < 2 or len(full) < _MIN_ROWS or any(_is_marks(column) for column in columns):
+        return None  # a list, or a table of contents
     body = [column[1:] if full[0] is run[0] else column for column in columns]  # headers stand as they like
     if not all(_is_aligned(column, run[0].size) for column in body):
         return None
     return [(min(cell.left for cell in column), max(cell.right for cell in column)) for column in columns]
+
+
+def _is_marks(cells: Sequence[_Cell]) -> bool:
+    """Whether a column holds bullets, numbers of a list, or dots that lead to a page number."""
+    return all(_MARK.match(cell.text) for cell in cells[1:])
 
 
 def _is_aligned(cells: Sequence[_Cell], size: float) -> bool:
@@ -191,7 +199,7 @@ def _is_aligned(cells: Sequence[_Cell], size: float) -> bool:
             ([cell.left + cell.right for cell in cells], 2 * _ROUGHLY),
         )
     ]
-    return len(cells) > 1 and any(spread <= allowed for spread, allowed in spreads)
+    return any(spread <= allowed for spread, allowed in spreads)
 
 
 def _raw_rows(run: Sequence[_Row], columns: Sequence[tuple[float, float]]) -> list[RawRow] | None:

@@ -87,6 +87,11 @@ def test_that_a_bold_row_of_words_over_words_is_the_header(tmp_path: Path) -> No
             for word in range(7)
         ],
         grid([["Name", "Value"], ["Kettle", "12"]]),
+        grid([["•", "We repair kettles."]] * 5, lefts=(50, 60)),
+        grid(
+            [["1.", "We repair kettles."], ["2.", "We rent pans."], ["3.", "We sell lamps."]], lefts=(50, 65)
+        ),
+        grid([["Kettles", ". . . . . . . .", "5"], ["Pans", ". . . . . . . . .", "7"]] * 3),
     ],
 )
 def test_that_columns_of_text_and_scattered_words_are_no_table(
