@@ -122,11 +122,16 @@ async def pick(
     return NewSource(
         origin=found.kind,
         location=found.id,
-        name=create.name or found.name,
+        name=create.name or _name(found),
         public=create.public,
         every_seconds=create.sync_every_seconds,
         connection_id=connection.id,
     )
+
+
+def _name(found: Document) -> str:
+    """Google's name for a document, as one line that is not too long."""
+    return "".join(letter for letter in found.name if letter.isprintable()).strip()[:255] or found.id
 
 
 def read_connection(connection: GoogleConnection, google: GoogleOrigin) -> GoogleConnectionRead:

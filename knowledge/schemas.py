@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from knowledge.models import GoogleAccess, Origin, SourceState
 
@@ -110,6 +110,16 @@ class SourceUpdate(BaseModel):
     sync_every_seconds: SyncEvery = None
 
 
+def _one_line(name: str) -> str:
+    """A name that every database and every list can hold."""
+    if not name.isprintable() or not name.strip():
+        raise ValueError("a name is one line of letters")
+    return name.strip()
+
+
+SourceName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)] | None
+
+
 class UrlCreate(BaseModel):
     """A page, a file or a whole site by its address."""
 
@@ -117,7 +127,7 @@ class UrlCreate(BaseModel):
 
     url: str = Field(min_length=1, max_length=2000)
     site: bool = Field(default=False, description="follow the sitemap, or else links, from this address")
-    name: str | None = Field(default=None, min_length=1, max_length=255)
+    name: SourceName = None
     public: bool | None = None
     sync_every_seconds: SyncEvery = 3600
     max_pages: int | None = Field(default=None, ge=1, description="of a site")
@@ -133,9 +143,9 @@ class GoogleSourceCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    connection_id: str = Field(max_length=40)
+    connection_id: str = Field(pattern=r"^[a-z0-9_]{1,40}$")
     file_id: GoogleFileId
-    name: str | None = Field(default=None, min_length=1, max_length=255)
+    name: SourceName = None
     public: bool | None = None
     sync_every_seconds: SyncEvery = 3600
 
@@ -145,7 +155,7 @@ class GoogleConnectionCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
     service_account: dict[str, str] | None = Field(default=None, description="the key file's JSON")
     client_id: str | None = Field(default=None, min_length=1, max_length=300)
     client_secret: str | None = Field(default=None, min_length=1, max_length=300)
