@@ -151,27 +151,21 @@ def _legacy(data: bytes) -> str:
     valid = len(_UTF8_PAIR.findall(data))
     strays = len(_HIGH.findall(_UTF8_PAIR.sub(b"", data)))
     if valid >= strays:
-        return _utf8_with_strays(data)
+        return data.decode("utf-8", errors="agentflow.western")
     if _looks_western(data[:_SAMPLE]):
         return data.decode("cp1252", errors="replace")
     best = from_bytes(data[: 4 * _SAMPLE]).best()
     return data.decode(best.encoding if best else "cp1252", errors="replace")
 
 
-def _utf8_with_strays(data: bytes) -> str:
+def _western(error: UnicodeError) -> tuple[str, int]:
     """Files glued together from two sources: each byte that is not UTF-8 is read as Windows-1252."""
-    parts: list[str] = []
-    start = 0
-    while start < len(data):
-        try:
-            parts.append(data[start:].decode("utf-8"))
-            break
-        except UnicodeDecodeError as error:
-            bad = start + error.start
-            parts.append(data[start:bad].decode("utf-8"))
-            parts.append(data[bad : start + error.end].decode("cp1252", errors="replace"))
-            start += error.end
-    return "".join(parts)
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error("agentflow.western", _western)
 
 
 def _looks_western(sample: bytes) -> bool:

@@ -336,3 +336,8 @@ def test_that_llamaindex_pipelines_get_our_passages_with_exact_places() -> None:
         assert isinstance(node, TextNode)
         assert (node.text, node.start_char_idx, node.end_char_idx) == (draft.text, draft.start, draft.end)
     assert nodes[1].metadata == {"heading": "Guide"}
+
+
+def test_that_stray_bytes_cost_no_more_than_others() -> None:
+    line = "Größe und Preis: zwölf Euro für den großen Kessel. ".encode()
+    assert decode((line + b"caf\xe9 ") * 60_000).endswith("Kessel. café ")

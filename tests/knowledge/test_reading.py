@@ -304,7 +304,7 @@ def test_that_a_serving_process_loads_no_parser() -> None:
 def test_that_a_reading_process_loads_no_llamaindex_and_no_settings() -> None:
     code = (
         "import sys, knowledge.readers.__main__; "
-        "late = ('trafilatura', 'lxml', 'python_calamine', 'olefile'); "
+        "late = ('trafilatura', 'python_calamine', 'olefile'); "
         "print([name for name in ('llama_index', 'pydantic', 'sqlalchemy', *late) if name in sys.modules])"
     )
     environment = {"OPENPYXL_LXML": "False"}  # as the pool starts it
