@@ -19,7 +19,7 @@ from agentflow.llm.table_reading import (
 )
 from knowledge.tables.columns import Column, TypedTable
 from knowledge.tables.query import Aggregate, Condition, QueryRefused, TableAnswer, TableQuery, run
-from knowledge.tables.values import fold
+from knowledge.tables.values import fold, words
 
 SURE = 0.5  # share of the question's own words that the query has to explain
 SURE_OF_OTHERS = 0.8  # the same, where the search found a text, or nothing that answers
@@ -47,6 +47,8 @@ def plan(question: str, tables: Sequence[TypedTable], sure: float) -> Plan | Non
 def plan_for(question: str, table: TypedTable) -> Plan | None:
     """The query over one table that gives something, however unsure."""
     links = link(question, table)
+    if say.YES_NO.match(links.text) and not say.OR.search(links.text):
+        return None
     for rule in _RULES:
         reading = Reading(links, table)
         query = rule(reading)
@@ -131,13 +133,16 @@ def _across(reading: Reading) -> TableQuery | None:
     if not named or not rows or say.HOW_MANY.search(links.text):
         return None
     most = max(len(one.words) for one in named)
-    columns = sorted((one.column for one in named if len(one.words) == most), key=lambda one: one.index)
+    named = [one for one in named if len(one.words) == most]
+    if len({one.words for one in named}) < len(named):
+        return None  # two columns for one year: it is not said which
+    columns = sorted((one.column for one in named), key=lambda one: one.index)
     for pattern, aggregate in _COMPUTED[1:]:
         if len(columns) > 1 and (match := reading.found(pattern)):
             reading.use(match)
             if aggregate != "difference":
                 between = reading.table.columns[columns[0].index : columns[-1].index + 1]
-                columns = [column for column in between if column.kind == "number"]
+                columns = [column for column in between if any(map(is_year_word, words(fold(column.name))))]
             return _row_across(reading, rows[0], columns, aggregate)
     return _row_across(reading, rows[0], columns, None)
 
@@ -263,7 +268,7 @@ def _computed(reading: Reading) -> TableQuery | None:
         match = reading.found(pattern)
         named = [one.column for one in reading.links.columns] or columns_asked(reading)
         numbers = [column for column in named if column.kind == "number" and not is_year(column)]
-        if match is None or not numbers:
+        if match is None or not numbers or (pattern is say.SUM and say.WHICH.match(reading.links.text)):
             continue
         reading.use(match)
         column = numbers[0]
@@ -398,7 +403,7 @@ def _either(reading: Reading) -> bool:
 
 def _looked_up(reading: Reading) -> TableQuery | None:
     """A cell of the row that is named."""
-    if say.YES_NO.match(reading.links.text) and not say.OR.search(reading.links.text):
+    if say.HOW_LONG.search(reading.links.text) and not columns_of_role(reading.table, "length"):
         return None
     asked = target_of(reading)
     if asked is None:

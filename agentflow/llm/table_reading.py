@@ -122,11 +122,21 @@ def target_of(reading: Reading) -> Column | None:
         columns = columns_of_role(reading.table, role)
         if asked and columns:
             reading.use(asked)
-            named = [one for one in links.columns if one.column in columns and one.score >= _UNNAMED]
-            chosen = named[0].column if named else columns[0]
+            chosen = _of_role(reading, columns, role)
             reading.use_column(chosen)
             return chosen
     return None
+
+
+def _of_role(reading: Reading, columns: list[Column], role: say.Role) -> Column:
+    """The likeliest of the columns that may hold what is asked: a named one, else one that no cell names."""
+    named = [one for one in reading.links.columns if one.score >= _UNNAMED and one.column in columns]
+    if role == "person" and not named:
+        named = [one for one in reading.links.columns if one.score >= 1 and one.column.kind == "text"]
+    if named:
+        return named[0].column
+    held = {cell.column for cell in reading.links.cells if cell.whole}
+    return next((column for column in columns if column not in held), columns[0])
 
 
 def columns_asked(reading: Reading) -> list[Column]:

@@ -41,6 +41,8 @@ SHARE = _any(
     r"percentage (?:change|increase|decrease|difference)", r"percent change", r"ratio", r"proportion",
     r"procentuele?", r"verhouding", r"prozentuale?\w*", r"verhaltnis",
 )  # fmt: skip
+WHICH = re.compile(r"(?:which|who|whose|welke?|wie|welche[rsnm]?|wer|wessen)(?! ?viele?)(?!\w)")
+HOW_LONG = _any(r"how long", r"hoe lang", r"wie lange?")
 HOW_MANY = _any(r"how many", r"hoeveel", r"wie ?viele?")
 NEXT = _any(
     r"(?:right|directly|immediately|just )?\s?after", r"next", r"following", r"follows",

@@ -27,6 +27,9 @@ from knowledge.tables.values import (
 )
 
 Kind = Literal["number", "date", "time", "text"]
+_TOTALS = frozenset(
+    {"total", "totals", "grand total", "totaal", "totalen", "eindtotaal", "gesamt", "summe", "gesamtsumme"}
+)
 _SHARE = 0.6  # of the filled cells that must read as numbers for a column of numbers
 
 
@@ -121,14 +124,28 @@ class TypedTable:
     @cached_property
     def row_numbers(self) -> tuple[int, ...]:
         """The number of each row in its file."""
-        return tuple(number for number, _ in self.table.draft.rows)
+        return tuple(number for number, _ in self._rows)
+
+    @cached_property
+    def totals(self) -> frozenset[int]:
+        """The rows that add up the others, so that nothing is counted twice."""
+        rows = enumerate(cells for _, cells in self._rows)
+        return frozenset(
+            row for row, cells in rows if any(fold(cell).rstrip(" :") in _TOTALS for cell in cells)
+        )
+
+    @cached_property
+    def _rows(self) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        """The rows, without the header where it is repeated."""
+        draft = self.table.draft
+        return tuple((number, cells) for number, cells in draft.rows if cells != draft.header)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns, each with a name of its own."""
         draft = self.table.draft
         names = _names(draft.header)
-        rows = [cells for _, cells in draft.rows]
+        rows = [cells for _, cells in self._rows]
         return tuple(
             Column(name, index, tuple(cells[index] for cells in rows)) for index, name in enumerate(names)
         )
@@ -159,8 +176,8 @@ def _is_words(text: str) -> bool:
 def _names(header: Sequence[str]) -> list[str]:
     names: list[str] = []
     for index, name in enumerate(header):
-        name = " ".join(name.split()) or f"column {index + 1}"
-        names.append(name if name not in names else f"{name} ({index + 1})")
+        name = " ".join(name.split()) or f"column {letter(index)}"
+        names.append(name if name not in names else f"{name} ({letter(index)})")
     return names
 
 

@@ -37,7 +37,8 @@ def statements(answer: TableAnswer, language: str) -> list[Statement]:
         case aggregate:
             labels = _LABELS[aggregate]
             names = " / ".join(column.name for column in answer.columns)
-            return [(f"{names}, {labels.get(language, labels['en'])}: {answer.value}", answer.rows)]
+            named = f"{answer.rows[0].name} ({names})" if answer.total == 1 else names
+            return [(f"{named}, {labels.get(language, labels['en'])}: {answer.value}", answer.rows)]
 
 
 def row_text(table: TypedTable, position: int) -> str:

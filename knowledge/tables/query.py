@@ -113,6 +113,8 @@ def run(query: TableQuery, table: TypedTable) -> TableAnswer:
     rows = list(range(len(table.row_numbers)))
     for condition in query.where:
         rows = matching(rows, condition, _column(table, condition.column))
+    if query.aggregate is not None and len(rows) > 1:
+        rows = [row for row in rows if row not in table.totals]
     if query.order_by is not None:
         rows = _ordered(rows, _column(table, query.order_by), query.descending)
     elif query.descending:

@@ -20,7 +20,7 @@ PRICES = (
     "K-20,Kettle K20,Steel,39.95,12\nK-30,Kettle K30,Glass,54.50,0\n"
     "T-10,Toaster T10,Steel,29.00,31\nM-01,Hand mixer,Plastic,24.75,8\n"
 )
-TOTAL = {
+TOTAL: dict[str, object] = {
     "table": "prices.csv",
     "select": ["Price in euro"],
     "where": [{"column": "Material", "value": "Steel"}],

@@ -178,3 +178,14 @@ def test_that_a_query_has_a_closed_shape() -> None:
         TableQuery.model_validate({"table": "a", "sql": "select 1"})
     with pytest.raises(ValueError, match="op"):
         Condition.model_validate({"column": "a", "op": "like"})
+
+
+def test_that_rows_of_totals_and_repeated_headers_are_not_counted_twice() -> None:
+    rows = [("item", "amount"), ("a", "5"), ("item", "amount"), ("b", "7"), ("Total", "12")]
+    table = typed(rows)
+    assert ask(table, select=["amount"], aggregate="sum").value == "12"
+    assert ask(table, aggregate="count").value == "2"
+    assert lines(ask(table, select=["amount"], where=[where("item", "=", "total")]), "en") == [
+        "Total: 12 (amount)"
+    ]
+    assert table.row_numbers == (2, 4, 5)

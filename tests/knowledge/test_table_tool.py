@@ -68,7 +68,7 @@ async def test_that_answers_come_from_the_newest_version_and_from_nothing_delete
     library: Library, searcher: Searcher
 ) -> None:
     source = await library.add("prices.csv", PRICES)
-    query = {
+    query: dict[str, Any] = {
         "table": "prices.csv",
         "select": ["price"],
         "where": [{"column": "product", "value": "Desk lamp"}],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,7 +46,13 @@ def test_that_cells_stand_in_their_columns_and_rows_keep_their_numbers(tmp_path:
 
 
 def test_that_each_table_of_a_workbook_has_its_sheet_and_title(tmp_path: Path) -> None:
-    spring = [["Spring prices"], ["product", "price"], ["Kettle", 12], [], ["shop", "staff"]]
+    spring: list[Sequence[object]] = [
+        ["Spring prices"],
+        ["product", "price"],
+        ["Kettle", 12],
+        [],
+        ["shop", "staff"],
+    ]
     path = files.xlsx(tmp_path / "a.xlsx", {"Prices": [*spring, ["North", 4]], "Notes": [["Ask us."]]})
     tables = [table for page in excel.read(path, "a.xlsx", Caps()) for table in page.tables]
     assert tables == [
@@ -64,3 +72,16 @@ async def test_that_tables_are_stored_with_their_version_and_replaced_with_it(li
 async def test_that_a_text_has_no_tables(library: Library) -> None:
     source = await library.add("a.txt", "We are open every day.")
     assert await stored(library, source.id, 1) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [(r'"\"All\", live","A"', ('"All", live', "A")), (r'"C:\","D:\x"', ("C:\\", r"D:\x"))],
+)
+def test_that_quotes_escaped_by_a_backslash_are_told_from_backslashes(
+    tmp_path: Path, line: str, cells: tuple[str, str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f'"song","place"\n{line}\n"Plain","B"\n', "utf-8")
+    tables = [table for page in csv.read(path, "a.csv", Caps()) for table in page.tables]
+    assert [found for _, found in tables[0].rows] == [cells, ("Plain", "B")]
