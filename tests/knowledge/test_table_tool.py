@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agentflow.kit.tools import ToolContext, ToolResult, ToolRetry
