@@ -56,7 +56,7 @@ QUEUES = (
     Queue("syncs", partitioned=True, concurrency=4, poll_seconds=0.5),
 )
 HOUR = 3600.0
-GAPS_SECONDS = 5.0  # a new generation closes the questions it answers within this time
+GAPS_SECONDS = 60.0  # for generations that come without an upload
 
 
 @dataclass(frozen=True)
@@ -274,10 +274,16 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     from agentflow import turn
     from agentflow.preview import run
 
+    close_gaps = partial(gaps.sweep, app.db, app.searcher, app.ingest_deps.embedder)
+
+    async def take_in(source_id: str, version: int) -> None:
+        await app.ingest(source_id, version)
+        await close_gaps()  # what a new generation answers is a gap no more
+
     give_up = partial(turn.give_up, app.desk)
     jobs.register("turn", partial(turn.answer, app.desk), queue="turns", on_dead=give_up)
     jobs.register("send", sender.send, queue="sends")
-    jobs.register("ingest", app.ingest, queue="ingest")
+    jobs.register("ingest", take_in, queue="ingest")
     jobs.register("preview", partial(run.run, _preview_deps(app)), queue="ingest")
     jobs.register("sync", partial(sync.sync, app.sync_deps), queue="syncs")
 
@@ -299,7 +305,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("syncs", app.settings.sync.poll_seconds, enqueue_due)
     jobs.every("bin", HOUR, purge)
     jobs.every("orphans", 24 * HOUR, reconcile)
-    jobs.every("gaps", GAPS_SECONDS, partial(gaps.sweep, app.db, app.searcher, app.ingest_deps.embedder))
+    jobs.every("gaps", GAPS_SECONDS, close_gaps)
     jobs.every("previews", HOUR, partial(previews.sweep, app.db, app.files))
     jobs.every("gaps_kept", HOUR, partial(gaps.forget, app.db))
     jobs.every("idempotency", HOUR, partial(idempotency.forget_old, app.db))

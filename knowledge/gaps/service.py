@@ -254,6 +254,7 @@ async def mark_published(session: AsyncSession, workspace_id: str, gap_id: str) 
     """The draft stands in the FAQ; the group closes once its questions find it. Raises NotFound."""
     gap = await _lock(session, workspace_id, gap_id)
     gap.published_at = now(session)
+    gap.checked_generation = 0  # the answer may have gone live before this was written down
     await session.flush()
     return await get_gap(session, workspace_id, gap_id)
 

@@ -76,7 +76,7 @@ export class GapList {
     const times = `Asked ${gap.count === 1 ? "once" : `${gap.count} times`} · last on ${day(gap.last_asked_at)}`;
     const also = others.length > 0 && h("span", { class: "quiet" }, `Also: ${others.map((one) => `“${one}”`).join(", ")}`);
     const what = h("div", { class: "what" }, h("b", {}, gap.question), h("span", { class: "quiet" }, times), also);
-    const label = gap.draft ? "Edit the answer" : "Write an answer";
+    const label = gap.draft?.answer ? "Edit the answer" : "Write an answer";
     const write = h("button", { type: "button", "aria-label": `${label}: ${gap.question}` }, label);
     const dismiss = h("button", { type: "button", class: "plain", "aria-label": `Dismiss: ${gap.question}` }, icon(DISMISS, 18));
     const row = h("li", { "data-gap": gap.id }, what, stateOf(gap), write, dismiss);
@@ -188,7 +188,7 @@ function isBeingRead({ published_at }: Gap): boolean {
 function stateOf(gap: Gap): HTMLSpanElement | null {
   if (isBeingRead(gap)) return h("span", { class: "state" }, "Being read");
   if (gap.published_at) return h("span", { class: "state warned" }, "Published");
-  return gap.state === "drafted" ? h("span", { class: "state" }, "Draft") : null;
+  return gap.draft?.answer ? h("span", { class: "state" }, "Draft") : null;
 }
 
 function day(moment: string): string {
