@@ -15,8 +15,9 @@ from agentflow.kit.db import Database, now
 from agentflow.kit.errors import NotFound
 from agentflow.kit.events import publish
 from agentflow.kit.files import LocalFiles
+from agentflow.kit.telemetry import span
 from knowledge import repository
-from knowledge.models import SourceVersion
+from knowledge.models import Source, SourceVersion
 from knowledge.schemas import PurgeRead
 from knowledge.service import BIN_DAYS, get_knowledge_base
 
@@ -91,8 +92,10 @@ async def _erase(
         base = await get_knowledge_base(session, workspace_id, found[0].knowledge_base_id)
         vector_bytes = 2 * (base.embedding_dim or 1)
     source = found[0]
-    await forget(workspace_id, source.knowledge_base_id, source_id)
-    erased = [await files.delete(key) for key in holdings.file_keys]
+    with span("forget"):
+        await forget(workspace_id, source.knowledge_base_id, source_id)
+    with span("files"):
+        erased = [await files.delete(key) for key in holdings.file_keys]
     report = PurgeRead(
         source_id=source_id,
         name=source.name,
@@ -103,11 +106,17 @@ async def _erase(
         files=sum(erased),
         bytes=holdings.bytes,
     )
+    with span("rows"):
+        await _erase_rows(db, workspace_id, source, report)
+    return report
+
+
+async def _erase_rows(db: Database, workspace_id: str, source: Source, report: PurgeRead) -> None:
     async with db.transaction() as session:
         base = await get_knowledge_base(session, workspace_id, source.knowledge_base_id, lock=True)
         # Indexes of words from when the source still was part of them.
         await repository.delete_generations_before(session, workspace_id, base.id, base.generation)
-        await repository.delete_source(session, workspace_id, source_id)
+        await repository.delete_source(session, workspace_id, source.id)
         publish(
             session,
             workspace_id,
@@ -115,7 +124,6 @@ async def _erase(
             kind="source_purged",
             payload=report.model_dump(),
         )
-    return report
 
 
 async def _erase_versions(db: Database, files: LocalFiles, versions: Sequence[SourceVersion]) -> None:

@@ -23,6 +23,7 @@ from agentflow.kit.files import LocalFiles
 from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
 from agentflow.kit.settings import Settings
+from agentflow.kit.telemetry import span
 from knowledge import repository
 from knowledge.errors import REFUSALS, AskedToWait
 from knowledge.models import GoogleConnection, Origin, Source, SourceState, SourceVersion
@@ -191,15 +192,20 @@ async def sync(deps: SyncDeps, source_id: str, forced: int = 0) -> None:
     run = await _claim(deps, source_id, bool(forced))
     if run is None:
         return
-    try:
-        fetched = await deps.origins[run.origin].fetch(run.wanted)
-        version = await _store(deps, run, fetched)
-    except AppError as refused:
-        await _failed(deps, run, refused)
-        return
-    if version is not None and fetched.content is not None:
-        await deps.files.put(version.file_key, fetched.content)
-    await _settle(deps, run, fetched.state, version)
+    with span("sync"):
+        try:
+            with span("fetch"):
+                fetched = await deps.origins[run.origin].fetch(run.wanted)
+            with span("note"):
+                version = await _store(deps, run, fetched)
+        except AppError as refused:
+            await _failed(deps, run, refused)
+            return
+        if version is not None and fetched.content is not None:
+            with span("put"):
+                await deps.files.put(version.file_key, fetched.content)
+        with span("settle"):
+            await _settle(deps, run, fetched.state, version)
 
 
 async def _claim(deps: SyncDeps, source_id: str, forced: bool) -> _Run | None:

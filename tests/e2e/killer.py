@@ -29,6 +29,13 @@ INGEST_PLACES = tuple(
     for edge in ("start", "end")
 )
 
+# … between a changed page and the moment it answers, up to the file that is read like an upload …
+SYNC_PLACES = tuple(
+    f"{edge}:{name}" for name in ("sync", "fetch", "note", "put", "settle") for edge in ("start", "end")
+)
+# … and while a source is erased.
+PURGE_PLACES = tuple(f"{edge}:{name}" for name in ("forget", "files", "rows") for edge in ("start", "end"))
+
 
 class Killer(SpanProcessor):
     """Ends this process, without any chance to tidy up, when its place comes."""
