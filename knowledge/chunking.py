@@ -7,11 +7,12 @@ A chunk never crosses a heading, and crosses a page only to finish a sentence. N
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from knowledge.pages import CELL_GAP, Heading, Page, Row, cell_text
-from knowledge.sentences import Size, measure, sentence_spans
+from knowledge.sentences import BULLET, Size, measure, sentence_spans
 
 MAX_WORDS, MAX_WORDLESS_SIGNS = 220, 400
 MAX_CHARS = 2000  # in any script: long "words" (tables of codes, base64) must not hide a page in one chunk
@@ -57,6 +58,7 @@ class _Unit:
     end: int
     size: Size
     is_heading: bool = False
+    block: int = 0  # the same for all lines of one list and what leads up to it; 0 outside lists
 
     @property
     def load(self) -> float:
@@ -163,9 +165,25 @@ def _units(text: str, start: int, end: int, headings: list[Heading]) -> list[_Un
     body = headings[-1].end if headings else start
     # A page break inside a sentence is no break for the splitter; same length, so places stay exact.
     stretch = text[body:end].replace("\n\f", "  ")
-    for first, last in sentence_spans(stretch):
-        units.append(_Unit(body + first, body + last, measure(stretch[first:last])))
+    spans = sentence_spans(stretch)
+    for (first, last), number in zip(spans, _lists(stretch, spans), strict=True):
+        units.append(_Unit(body + first, body + last, measure(stretch[first:last]), block=number))
     return units
+
+
+def _lists(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """For each sentence the number of the list it stands in: a paragraph with more than one bullet."""
+    paragraph = 1
+    paragraphs: list[int] = []
+    bullets: Counter[int] = Counter()
+    end = 0
+    for start, last in spans:
+        paragraph += text.count("\n", end, start) > 1
+        paragraphs.append(paragraph)
+        bullets[paragraph] += bool(BULLET.match(text, start))
+        end = last
+    for number in paragraphs:
+        yield number if bullets[number] > 1 else 0
 
 
 # --- packing
@@ -204,11 +222,25 @@ def _pack(units: list[_Unit]) -> Iterator[tuple[int, int]]:
         while last < len(units) and (last == new or (load < share and _fits(units[first : last + 1]))):
             load += units[last].load
             last += 1
-        left -= load
+        last = _whole_list(units, first, new, last)
+        left -= sum(unit.load for unit in units[new:last])
         yield first, last
         first = new = last
         if last < len(units) and _may_overlap(units[last - 1], units[last]):
             first = last - 1
+
+
+def _whole_list(units: Sequence[_Unit], first: int, new: int, last: int) -> int:
+    """Where to end a chunk that would end within a list: after it if that fits, or before it."""
+    if last == len(units) or not units[last].block or units[last].block != units[last - 1].block:
+        return last
+    number = units[last].block
+    start = next(place for place in range(last, -1, -1) if place == 0 or units[place - 1].block != number)
+    end = next((place for place in range(last, len(units)) if units[place].block != number), len(units))
+    if _fits(units[first:end]):
+        return end
+    is_short = _fits(units[start:end])
+    return start if is_short and start > new and not units[start - 1].is_heading else last
 
 
 def _may_overlap(before: _Unit, following: _Unit) -> bool:

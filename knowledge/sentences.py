@@ -16,7 +16,7 @@ _WORDLESS = re.compile(
 )
 _SYLLABIC = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]")  # those of them that are alphabets
 _LETTERS_A_SYLLABLE = 2.5
-_BULLET = re.compile(r"\s*(?:[-*•‣▪–—·o]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s)")
+BULLET = re.compile(r"\s*(?:[-*•‣▪–—·o]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s)")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*(?:\n|\Z)")
 # A mark that may end a sentence, with closing quotes and brackets; full-width marks need no space after them.
 _END = re.compile(r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[”’」』）]*")
@@ -93,7 +93,7 @@ def wraps(lines: list[str]) -> list[bool]:
     if sum(full) * 2 < len(full):
         return [False] * len(full)
     return [
-        is_full and not _BULLET.match(following) for is_full, following in zip(full, lines[1:], strict=False)
+        is_full and not BULLET.match(following) for is_full, following in zip(full, lines[1:], strict=False)
     ]
 
 

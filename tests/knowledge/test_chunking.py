@@ -208,3 +208,23 @@ def test_that_lines_wrapped_by_hand_are_read_as_running_text() -> None:
         "heating element, the lid and the base station.\n"
     )
     assert sentences_of(text) == [text.strip()]
+
+
+@pytest.mark.parametrize("sentences", range(4, 16))
+def test_that_a_list_that_fits_a_chunk_is_never_cut(sentences: int) -> None:
+    prose = "A kettle is a pot with a spout and a handle, in which water for tea is brought to the boil. "
+    items = "".join(f"- Step {number}: put the lid back where it was before.\n" for number in range(1, 9))
+    text = f"{prose * sentences}\n\nDo this in order:\n{items}\n{prose * 9}"
+    drafts = list(chunk([Page(text=text, start=0)]))
+    assert any("Do this in order" in draft.text and "Step 8" in draft.text for draft in drafts)
+    assert all(len(draft.text.split()) <= MAX_WORDS for draft in drafts)
+
+
+def test_that_a_list_too_long_for_a_chunk_is_cut() -> None:
+    text = "Do this:\n" + "".join(
+        f"- Step {number}: put the lid back where it was.\n" for number in range(80)
+    )
+    drafts = list(chunk([Page(text=text, start=0)]))
+    assert len(drafts) > 2
+    assert all(len(draft.text.split()) <= MAX_WORDS for draft in drafts)
+    assert all(any(f"Step {number}:" in draft.text for draft in drafts) for number in range(80))
