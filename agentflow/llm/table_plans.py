@@ -221,7 +221,7 @@ def _more_than_row(reading: Reading) -> TableQuery | None:
 def _counted(reading: Reading) -> TableQuery | None:
     """ "How many …": a column of numbers that is named is looked up or added, else rows are counted."""
     match = say.COUNT.search(reading.links.text)
-    if match is None or reading.found(say.DIFFERENCE) or reading.found(say.AVERAGE):
+    if match is None or any(map(reading.found, (say.DIFFERENCE, say.AVERAGE, say.MOST_OF))):
         return None
     times = reading.found(say.TIMES)
     asked = None if times else target_of(reading)
@@ -327,11 +327,12 @@ def _superlative(reading: Reading) -> TableQuery | None:
         if match is None:
             continue
         reading.use(match)
+        reading.use(reading.found(say.COUNT))
+        _either(reading)
         by = _ordering(reading, match, kind)
         asked = target_of(reading)
         if by is not None and by is asked:
             asked = None if not _asks_for_value(reading, by) else by
-        _either(reading)
         read_conditions(reading, asked=by or asked)
         if by is not None:
             reading.use_column(by)
@@ -347,13 +348,14 @@ def _superlative(reading: Reading) -> TableQuery | None:
 
 
 def _asks_for_value(reading: Reading, by: Column) -> bool:
-    return bool(say.COUNT.search(reading.links.text)) or by.kind != "number"
+    return bool(say.HOW_MANY.search(reading.links.text)) or by.kind != "number"
 
 
 def _ordering(reading: Reading, match: re.Match[str], kind: str) -> Column | None:
     """The column a superlative speaks of: the one named behind it, else the one its kind asks for."""
     table, links = reading.table, reading.links
-    able = [column for column in table.columns if column.kind != "text"]
+    chosen = {condition.column for condition in reading.where}
+    able = [one for one in table.columns if one.kind != "text" and one.name not in chosen]
     if kind == "price":
         return next((column for column in columns_of_role(table, "price") if column in able), None)
     ranked = [column for column in able if say.RANKED.search(fold(column.name)) and column.kind == "number"]

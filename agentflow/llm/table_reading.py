@@ -22,6 +22,7 @@ _YEAR = re.compile(r"^(?:1[5-9]|20)\d\d$")
 _DECADE = re.compile(r"^((?:1[5-9]|20)\d)0s$")
 _UNKNOWN_WORD = 0.5  # weight of a word that the table does not hold
 _NEAR = 4  # words between an asking word and the noun it asks for
+_JOINING = frozenset({"and", "or", "en", "of", "und", "oder"})
 _UNNAMED = 0.5  # a partly named column whose score is below this is none
 
 
@@ -156,7 +157,7 @@ def is_year_word(word: str) -> bool:
 def is_year(column: Column) -> bool:
     """Whether a column holds years."""
     filled = [column.texts[row] for row in column.filled]
-    return bool(filled) and sum(bool(_YEAR.match(text)) for text in filled) > 0.8 * len(filled)
+    return bool(filled) and sum(bool(_YEAR.match(text)) for text in filled) > 0.5 * len(filled)
 
 
 # --- the rows it speaks of
@@ -189,8 +190,10 @@ def add_cell(reading: Reading, cell: CellLink) -> bool:
         return reading.add(cell.column, "!=", cell.value)
     if reading.add(cell.column, op, cell.value):
         return True
+    before_it = reading.links.words[cell.start - 1] if cell.start else ""
     for place, condition in enumerate(reading.where):
-        if condition.column == cell.column.name and condition.op == op:
+        joined = cell.whole or before_it in _JOINING
+        if joined and condition.column == cell.column.name and condition.op == op:
             return _widen(reading, place, cell.value)
     return False
 
@@ -232,9 +235,16 @@ def _means_cell(cell: CellLink, reading: Reading) -> bool:
         return False  # such numbers need their column beside them
     if not cell.whole and (set(places) & header or len(texts[0]) < 3):
         return False
+    if not cell.whole and cell.column is not reading.table.key and cell.start in _heads(reading.links):
+        return False
     return not any(
         alike(texts[0], part) for part in words(fold(cell.column.name)) if not cell.whole
     ) and not (set(places) & header and cell.column.name.casefold() == texts[0])
+
+
+def _heads(links: Links) -> set[int]:
+    """The words that say what kind of thing is asked for: "how many buildings", "which building"."""
+    return {links.place_of(match.end()) for match in _ASKED_NOUN.finditer(links.text)}
 
 
 _COMPARED: tuple[tuple[re.Pattern[str], Literal[">", "<", ">=", "<="]], ...] = (
@@ -296,6 +306,9 @@ def _comparisons(reading: Reading) -> None:
 
 def _compared_column(reading: Reading, value: str, place: int) -> Column | None:
     able = [column for column in reading.table.columns if column.kind != "text"]
+    counted = [one for one in reading.links.columns if place + 1 in one.words and one.column in able]
+    if counted:
+        return counted[0].column
     if _YEAR.match(value):
         dates = [column for column in able if column.kind == "date" or is_year(column)]
         dates += [column for column in columns_of_role(reading.table, "date") if column in able]

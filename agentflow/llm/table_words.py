@@ -42,6 +42,11 @@ SHARE = _any(
     r"procentuele?", r"verhouding", r"prozentuale?\w*", r"verhaltnis",
 )  # fmt: skip
 WHICH = re.compile(r"(?:which|who|whose|welke?|wie|welche[rsnm]?|wer|wessen)(?! ?viele?)(?!\w)")
+MOST_OF = _any(
+    r"(?:most|highest|largest|greatest|least|lowest|smallest|fewest) (?:number|amount|count) of",
+    r"(?:meeste|hoogste|grootste|minste|laagste|kleinste) aantal",
+    r"(?:meisten|hochsten?|grossten?|wenigsten|niedrigsten?|kleinsten?) (?:anzahl|zahl)",
+)  # fmt: skip
 HOW_LONG = _any(r"how long", r"hoe lang", r"wie lange?")
 HOW_MANY = _any(r"how many", r"hoeveel", r"wie ?viele?")
 NEXT = _any(
