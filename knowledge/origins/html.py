@@ -13,8 +13,9 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _HEAD = 4096
-# Never text, often new with each answer.
-_DROPPED = (b"script", b"style", b"svg", b"template")
+# Never text, often new with each answer. Style sheets stay: they say what is hidden.
+_DROPPED = (b"script", b"svg", b"template")
+_NONCE = re.compile(rb"\snonce=(?:\"[^\"<>]*\"|'[^'<>]*')", re.IGNORECASE)
 
 
 @dataclass
@@ -124,8 +125,8 @@ def _encoding(name: str | None) -> str | None:
 
 
 def lean(html: str) -> bytes:
-    """The page as UTF-8 without scripts, styles and drawings: smaller, and equal when the page is."""
-    body = html.encode("utf-8", "replace")
+    """The page as UTF-8 without scripts and drawings: smaller, and equal when the page is."""
+    body = _NONCE.sub(b"", html.encode("utf-8", "replace"))
     for name in _DROPPED:
         body = _without(body, b"<" + name, b"</" + name)
     return _without(body, b"<!--", b"-->")
