@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Page, Route, ViewportSize, expect
+from playwright.async_api import FilePayload, Page, Route, ViewportSize, expect
 
 from tests.e2e.live import LiveApp
 from tests.web.browsing import PHONE, QUESTION, Visit, open_admin, violations
@@ -93,6 +93,32 @@ async def test_that_the_console_shows_what_was_found_and_why(live_app: LiveApp, 
     await page.get_by_label("Question", exact=True).fill("How many moons does Jupiter have?")
     await page.get_by_role("button", name="Search").click()
     await expect(page.locator(".verdict .state")).to_have_text("Not known")
+
+
+async def test_that_a_new_file_is_tried_and_thrown_away(live_app: LiveApp, visit: Visit) -> None:
+    ask(live_app, QUESTION)
+    page = await open_admin(visit, live_app, PHONE)
+    await open_questions(page)
+    await page.get_by_label("Source to replace").select_option("Warranty and care.txt")
+    new: FilePayload = {
+        "name": "new.txt",
+        "mimeType": "text/plain",
+        "buffer": b"Shop and customer service\n\nOur shop is open every day from 6:00 to 7:15.\n",
+    }
+    await page.get_by_label("New file").set_input_files(new)
+    await page.get_by_role("button", name="Compare").click()
+    change = page.locator(f".changes li:has(b:text-is('{QUESTION}'))")
+    await expect(change.locator(".state")).to_have_text("Different", timeout=60_000)
+    await expect(change.locator(".words").last).to_contain_text("6:00 to 7:15")
+    await expect(change.locator(".words").first).not_to_contain_text("6:00 to 7:15")
+    assert await violations(page) == []
+    assert await fits(page)
+    await page.get_by_role("button", name="Discard").click()
+    await expect(page.locator(".changes")).to_have_count(0)
+    wrong: FilePayload = {"name": "new.pdf", "mimeType": "application/pdf", "buffer": b"x"}
+    await page.get_by_label("New file").set_input_files(wrong)
+    await page.get_by_role("button", name="Compare").click()
+    await expect(page.locator(".preview .problem")).to_contain_text("can be replaced by a .txt file")
 
 
 @pytest.mark.parametrize(("viewport", "dark"), LOOKS)

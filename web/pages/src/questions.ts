@@ -2,6 +2,7 @@
 import { h } from "../../shared/dom";
 import type { Api } from "./api";
 import { GapList } from "./gaps";
+import { FilePreview } from "./preview";
 import { SearchConsole } from "./search";
 import { reason, toast } from "./toast";
 
@@ -15,17 +16,21 @@ export class QuestionsTab {
   private readonly bases = h("select", { "aria-label": "Knowledge base" });
   private readonly gaps: GapList;
   private readonly search: SearchConsole;
+  private readonly preview: FilePreview;
 
   constructor(private readonly api: Api) {
     this.gaps = new GapList(api);
     this.search = new SearchConsole(api);
-    this.node.append(h("div", { class: "heading" }, h("h1", {}, "Questions"), this.bases), this.gaps.node, this.search.node);
+    this.preview = new FilePreview(api);
+    const heading = h("div", { class: "heading" }, h("h1", {}, "Questions"), this.bases);
+    this.node.append(heading, this.gaps.node, this.search.node, this.preview.node);
     this.bases.addEventListener("change", () => this.choose(this.bases.value));
     void this.start();
   }
 
   stop(): void {
     this.gaps.stop();
+    this.preview.stop();
   }
 
   private async start(): Promise<void> {
@@ -42,5 +47,6 @@ export class QuestionsTab {
   private choose(id: string): void {
     this.gaps.choose(id);
     this.search.choose(id);
+    void this.preview.choose(id);
   }
 }
