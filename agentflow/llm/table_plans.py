@@ -68,7 +68,8 @@ def _computes(query: TableQuery, reading: Reading) -> bool:
     """Whether the query computes what the question wants computed; shares of two cells it cannot."""
     if say.SHARE.search(reading.links.text):
         return False
-    wanted = {"difference": reading.found(say.DIFFERENCE), "average": reading.found(say.AVERAGE)}
+    average = not say.HOW_MANY.search(reading.links.text) and reading.found(say.AVERAGE)
+    wanted = {"difference": reading.found(say.DIFFERENCE), "average": average or None}
     return not any(wanted.values()) or wanted.get(query.aggregate or "") is not None
 
 
@@ -197,7 +198,8 @@ def _more_than_row(reading: Reading) -> TableQuery | None:
     if match is None or reading.found(say.DIFFERENCE):
         return None
     place = links.place_of(match.end())
-    cell = next((c for c in links.cells if place <= c.start <= place + 2 and len(c.rows) == 1), None)
+    near = [one for one in links.cells if place <= one.start <= place + 2 and len(one.rows) == 1]
+    cell = next((one for one in near if not one.value.strip("$€£ ")[:1].isdigit()), None)
     named = [one for one in links.columns if one.column.kind != "text"]
     if cell is None or not named or cell.column is named[0].column:
         return None
@@ -221,13 +223,17 @@ def _more_than_row(reading: Reading) -> TableQuery | None:
 def _counted(reading: Reading) -> TableQuery | None:
     """ "How many …": a column of numbers that is named is looked up or added, else rows are counted."""
     match = say.COUNT.search(reading.links.text)
-    if match is None or any(map(reading.found, (say.DIFFERENCE, say.AVERAGE, say.MOST_OF))):
+    many = say.HOW_MANY.search(reading.links.text)
+    if match is None or reading.found(say.DIFFERENCE) or reading.found(say.MOST_OF):
+        return None
+    if reading.found(say.AVERAGE) and not many:
         return None
     times = reading.found(say.TIMES)
     asked = None if times else target_of(reading)
     reading.use(match)
     reading.use(times)
-    if asked is not None and asked.kind == "number" and not is_year(asked) and asked is not reading.table.key:
+    apart = (reading.table.key, *columns_of_role(reading.table, "date"))  # never added up
+    if asked is not None and asked.kind == "number" and not is_year(asked) and asked not in apart:
         return _amount(reading, asked)
     read_conditions(reading, asked=asked)
     distinct = reading.found(say.DISTINCT)
@@ -269,6 +275,8 @@ def _computed(reading: Reading) -> TableQuery | None:
         named = [one.column for one in reading.links.columns] or columns_asked(reading)
         numbers = [column for column in named if column.kind == "number" and not is_year(column)]
         if match is None or not numbers or (pattern is say.SUM and say.WHICH.match(reading.links.text)):
+            continue
+        if pattern is say.AVERAGE and say.HOW_MANY.search(reading.links.text):
             continue
         reading.use(match)
         column = numbers[0]
@@ -324,13 +332,13 @@ def _superlative(reading: Reading) -> TableQuery | None:
     """ "Which … is the cheapest?", "the last …", "X or Y, which is longer?" """
     for pattern, aggregate, kind in _DIRECTIONS:
         match = reading.found(pattern)
-        if match is None:
+        if match is None or _is_comparison(reading, match):
             continue
         reading.use(match)
         reading.use(reading.found(say.COUNT))
         _either(reading)
-        by = _ordering(reading, match, kind)
         asked = target_of(reading)
+        by = _ordering(reading, match, kind, asked)
         if by is not None and by is asked:
             asked = None if not _asks_for_value(reading, by) else by
         read_conditions(reading, asked=by or asked)
@@ -351,7 +359,14 @@ def _asks_for_value(reading: Reading, by: Column) -> bool:
     return bool(say.HOW_MANY.search(reading.links.text)) or by.kind != "number"
 
 
-def _ordering(reading: Reading, match: re.Match[str], kind: str) -> Column | None:
+def _is_comparison(reading: Reading, match: re.Match[str]) -> bool:
+    """Whether "least" is of "at least", "less" of "less than"."""
+    patterns = (say.AT_LEAST, say.AT_MOST, say.MORE_THAN, say.LESS_THAN)
+    found = [one for pattern in patterns for one in pattern.finditer(reading.links.text)]
+    return any(one.start() <= match.start() < one.end() for one in found)
+
+
+def _ordering(reading: Reading, match: re.Match[str], kind: str, asked: Column | None) -> Column | None:
     """The column a superlative speaks of: the one named behind it, else the one its kind asks for."""
     table, links = reading.table, reading.links
     chosen = {condition.column for condition in reading.where}
@@ -364,6 +379,7 @@ def _ordering(reading: Reading, match: re.Match[str], kind: str) -> Column | Non
         return ranked[0]
     place = links.place_of(match.end())
     named = [one for one in links.columns if one.column in able]
+    named = [one for one in named if one.column is not asked or min(one.words) >= place]
     if kind == "named":
         if named:
             return min(named, key=lambda one: (-one.score >= -0.4, _distance(one, place))).column
@@ -372,7 +388,7 @@ def _ordering(reading: Reading, match: re.Match[str], kind: str) -> Column | Non
         if any(column in able for column in lengths):
             return next(column for column in lengths if column in able)
         return numbers[0] if len(numbers) == 1 else None
-    if kind == "date":
+    if kind == "date" and not say.LISTED.search(links.text):
         dates = [column for column in able if column.kind == "date"]
         dates += [column for column in able if is_year(column)]
         return dates[0] if dates else None

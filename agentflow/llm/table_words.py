@@ -47,6 +47,7 @@ MOST_OF = _any(
     r"(?:meeste|hoogste|grootste|minste|laagste|kleinste) aantal",
     r"(?:meisten|hochsten?|grossten?|wenigsten|niedrigsten?|kleinsten?) (?:anzahl|zahl)",
 )  # fmt: skip
+LISTED = _any(r"listed", r"list", r"chart", r"table", r"lijst", r"tabel", r"liste", r"tabelle", r"aufgefuhrt")
 HOW_LONG = _any(r"how long", r"hoe lang", r"wie lange?")
 HOW_MANY = _any(r"how many", r"hoeveel", r"wie ?viele?")
 NEXT = _any(
