@@ -23,7 +23,7 @@ from typing import TypeVar
 import numpy as np
 
 from knowledge.generic_questions import ENGLISH, FOREIGN
-from knowledge.lexical import LexicalIndex
+from knowledge.lexical import LexicalIndex, Script, script_of
 from knowledge.ranking import Evidence, dense_share, knows_language
 
 _Any = TypeVar("_Any")
@@ -37,7 +37,8 @@ _LINE_BY_SHARE = 1.25  # where vectors are trusted, more is asked
 _LINE_BY_ECHO = 4.7  # what is shared by chance
 _LINE_BY_SIZE = 0.19  # for ten times as many chunks: more text, more chance overlap
 _LINE_SHEET, _LINE_SHEET_BY_SIZE = -0.14, 0.3  # a question about rows names a column and a value, little else
-_USUAL_ECHO = 0.12  # where there is too little text to tell
+_USUAL_ECHO = {Script.WORDS: 0.12, Script.SYLLABLES: 0.09, Script.CHARACTERS: 0.0}
+_ENOUGH_CHUNKS = 20  # fewer do not tell the echo; the usual one stands in for those that are missing
 _OUTSTANDING = 16.0  # beyond this many deviations it adds no more
 _OUTSTANDING_LINE = 9.5  # deviations; standing out this far is enough, for a question in words of its own
 _OTHER_LANGUAGE_LINE = 3.0  # deviations; the letters say nothing when the languages differ
@@ -70,7 +71,7 @@ class Calibration:
     known_language: Null  # for questions in a language that the embedder knows
     other_language: Null
     slack: float  # lowers the line where own sentences would not pass
-    echo: float = _USUAL_ECHO
+    echo: float = _USUAL_ECHO[Script.WORDS]
 
     def margin(self, evidence: Evidence) -> float:
         """Above 0 when the knowledge probably holds an answer."""
@@ -124,7 +125,7 @@ def calibrate(
     headings: Sequence[str],
     sentences: Sequence[str],
     embedder_knows_text: bool,
-    echo: float = _USUAL_ECHO,
+    echo: float = _USUAL_ECHO[Script.WORDS],
 ) -> Calibration:
     """Draw the line for one knowledge base with some 100 questions; the same text gets the same line."""
     dice = random.Random(0)
@@ -163,7 +164,9 @@ def echo_of(chunks: LexicalIndex, sentences: Sequence[str], owners: Sequence[int
         scores = np.delete(chunks.scores(half), range(max(0, owner - 1), min(owner + 2, chunks.size)))
         if len(scores):
             shared.append(float(np.quantile(scores, 0.75)) / max(chunks.ceiling(half), 1e-9))
-    return float(np.quantile(shared, 0.25)) if shared else _USUAL_ECHO
+    usual = _USUAL_ECHO[script_of(" ".join(_spread_out(sentences, _ECHO_SAMPLES)))]
+    told = min(1.0, chunks.size / _ENOUGH_CHUNKS) if shared else 0.0
+    return usual + told * (float(np.quantile(shared or [usual], 0.25)) - usual)
 
 
 def _null(negatives: Sequence[Evidence]) -> Null:

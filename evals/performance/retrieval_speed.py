@@ -46,7 +46,8 @@ class Drawn:
     def embed_query(self, text: str) -> FloatVector:
         """A unit vector."""
         dice = np.random.default_rng(zlib.crc32(text.encode()))
-        return unit_rows(dice.standard_normal((1, self.dim), dtype=np.float32))[0]
+        vector: FloatVector = unit_rows(dice.standard_normal((1, self.dim), dtype=np.float32))[0]
+        return vector
 
     def foreignness(self, text: str) -> Foreignness:
         """Always a language that the model knows."""
