@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lxml.etree import SubElement
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from knowledge.errors import Corrupt
@@ -27,6 +28,7 @@ _GAP = "\n\n"
 _ITEMS, _BREAKS = ("item", "li", "dd"), ("br", "lb")
 _MAX_TITLE_CHARS = 160
 _MAX_DEPTH = 200
+_HEAD = frozenset({"title", "meta", "link", "base", "style", "script", "noscript", "template"})
 _BLOCKS = frozenset(
     """
     address article blockquote body dd div dl dt figcaption h1 h2 h3 h4 h5 h6 head hr item li list main ol p
@@ -141,8 +143,18 @@ class _Lines:
 
 
 def _parsed(content: str) -> HtmlElement:
+    """The page's tree; where it opens no body, libxml2 leaves <main> and <article> in the head."""
     parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-    return document_fromstring(content.encode("utf-8", errors="replace"), parser=parser)
+    tree = document_fromstring(content.encode("utf-8", errors="replace"), parser=parser)
+    head = tree.find("head")
+    strays = [] if head is None else [child for child in head if child.tag not in _HEAD]
+    if strays:
+        body = tree.find("body")
+        if body is None:
+            body = SubElement(tree, "body")
+        for place, stray in enumerate(strays):
+            body.insert(place, stray)
+    return tree
 
 
 def _title(tree: HtmlElement) -> str:

@@ -211,6 +211,16 @@ def test_that_spans_cannot_make_cells_without_end(tmp_path: Path) -> None:
         list(html.read(path, "a.html", Caps(max_cells=10_000)))
 
 
+def test_that_a_page_without_a_body_tag_is_read(tmp_path: Path) -> None:
+    for content in (
+        "<main>{}</main>",
+        "<title>Shop</title><main>{}</main>",
+        "<title>Shop</title><article>{}",
+    ):
+        page = read(tmp_path, content.format("<h1>Shop</h1><p>We sell kettles.</p><p>We sell pans.</p>"))
+        assert page.text == "Shop\n\nWe sell kettles.\n\nWe sell pans."
+
+
 def test_that_deep_nesting_ends(tmp_path: Path) -> None:
     assert "deep down" in read(tmp_path, "<div>" * 240 + "deep down" + "</div>" * 240).text
 
