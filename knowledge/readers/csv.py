@@ -19,6 +19,7 @@ _SAMPLE_CHARS, _SAMPLE_ROWS = 64 * 1024, 100
 _MAX_FIELD_CHARS = 1_000_000  # a longer one is a quote that was never closed
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,}(?![^\W_])")
 _ESCAPED_QUOTE = re.compile(r"\\\"[^\",;\t|\r\n]")  # \" inside a field, where others write ""
+_SAID = re.compile(r"sep=([,;\t|])\s*?(?:\r\n|\n|\r)", re.IGNORECASE)
 _SPACE_BEFORE_QUOTE = re.compile(r"[,;\t|] +\"")
 VALUE = re.compile(
     r"[-+(]?\s*(?:[$€£¥]|[A-Z]{3}\b)?\s*[-+]?\d[\d.,'\s]*\s*(?:%|[$€£¥]|[A-Z]{3}\b)?\)?$"
@@ -39,7 +40,9 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
 
 
 def _rows(text: str) -> Iterator[RawRow]:
-    for number, record in enumerate(_records(text), start=1):
+    said = _SAID.match(text)  # Excel's note of the delimiter is a line, but no record
+    records = _records(text[said.end() :], said.group(1)) if said else _records(text)
+    for number, record in enumerate(records, start=2 if said else 1):
         cells = [
             Cell(column, value, not VALUE.match(value))
             for column, field in enumerate(record)
@@ -49,9 +52,9 @@ def _rows(text: str) -> Iterator[RawRow]:
             yield number, cells
 
 
-def _records(text: str) -> Iterator[list[str]]:
+def _records(text: str, delimiter: str = "") -> Iterator[list[str]]:
     """Records in order; where quoting turns out broken, quotes are taken as letters."""
-    delimiter = _delimiter(text)
+    delimiter = delimiter or _delimiter(text)
     spaced = bool(_SPACE_BEFORE_QUOTE.search(text, 0, _SAMPLE_CHARS))
     escape = "\\" if _ESCAPED_QUOTE.search(text, 0, _SAMPLE_CHARS) else None
     source = io.StringIO(text, newline="")

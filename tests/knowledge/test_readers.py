@@ -180,6 +180,19 @@ def test_that_csv_rows_count_as_in_a_spreadsheet(tmp_path: Path) -> None:
     assert pages[0].title == "price list"
 
 
+def test_that_lines_before_the_header_of_a_csv_are_its_title(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sep=;\nPrice list of the shop\nValid from 2025-01-01\n\nproduct;price\nKettle;29,95\n")
+    (page,) = csv.read(path, "a.csv", CAPS)
+    assert page.title == "Price list of the shop Valid from 2025-01-01"
+    assert rows_of(iter([page])) == [
+        (2, "Price list of the shop"),
+        (3, "Valid from 2025-01-01"),
+        (6, "product: Kettle; price: 29,95"),
+    ]
+    assert page.tables[0].rows == ((6, ("Kettle", "29,95")),)
+
+
 def test_that_a_quote_that_is_never_closed_swallows_nothing(tmp_path: Path) -> None:
     path = tmp_path / "screens.csv"
     lines = [f"Screen {number},{number}.00" for number in range(300)]
