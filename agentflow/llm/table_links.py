@@ -11,7 +11,6 @@ from knowledge.tables.columns import Column, TypedTable
 from knowledge.tables.values import fold, holds, stem
 from knowledge.tables.values import words as tokens
 
-MAX_CELLS = 300_000  # of a table that questions are linked with
 _MAX_SPAN = 10  # words of a question taken for a cell's text
 _ALIKE = 0.62  # share of two words' letters that has to be their common start
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
@@ -65,7 +64,7 @@ def link(question: str, table: TypedTable) -> Links:
     columns = sorted(
         _columns(words, table), key=lambda found: (-found.score * len(found.words), found.column.index)
     )
-    cells = list(_cells(words, table)) if _size(table) <= MAX_CELLS else []
+    cells = list(_cells(words, table))
     return Links(
         text,
         words,
@@ -103,10 +102,6 @@ def columns_of_role(table: TypedTable, role: Role) -> list[Column]:
     """The columns whose names say that they hold this."""
     pattern = next(header for name, _, header in ROLES if name == role)
     return [column for column in table.columns if pattern.search(fold(column.name))]
-
-
-def _size(table: TypedTable) -> int:
-    return len(table.row_numbers) * len(table.columns)
 
 
 def _columns(words: Sequence[str], table: TypedTable) -> Iterator[ColumnLink]:

@@ -25,6 +25,7 @@ SURE = 0.5  # share of the question's own words that the query has to explain
 SURE_OF_OTHERS = 0.8  # the same, where the search found a text, or nothing that answers
 # A computed number can be checked against no cell.
 _SURE_OF_COMPUTED: dict[Aggregate | None, float] = {"sum": 0.75, "average": 0.75, "difference": 0.7}
+MAX_CELLS = 100_000  # reading a larger table for a question would keep the customer waiting
 _MAX_SHOWN = 10  # a look-up that finds more cells answers nothing
 
 
@@ -39,7 +40,8 @@ class Plan:
 
 def plan(question: str, tables: Sequence[TypedTable], sure: float) -> Plan | None:
     """The surest query over these tables, the likeliest table first; None when none is as sure as asked."""
-    plans = [found for table in tables if (found := plan_for(question, table)) is not None]
+    fit = [table for table in tables if table.size <= MAX_CELLS]
+    plans = [found for table in fit if (found := plan_for(question, table)) is not None]
     able = [one for one in plans if one.score >= max(sure, _SURE_OF_COMPUTED.get(one.query.aggregate, 0.0))]
     return max(able, key=lambda one: one.score, default=None)
 

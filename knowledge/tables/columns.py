@@ -30,6 +30,7 @@ Kind = Literal["number", "date", "time", "text"]
 _TOTALS = frozenset(
     {"total", "totals", "grand total", "totaal", "totalen", "eindtotaal", "gesamt", "summe", "gesamtsumme"}
 )
+_SAMPLE = 500  # filled cells that tell what a column holds
 _SHARE = 0.6  # of the filled cells that must read as numbers for a column of numbers
 
 
@@ -85,12 +86,14 @@ class Column:
     @cached_property
     def kind(self) -> Kind:
         """What most of the filled cells are."""
-        enough = _SHARE * max(len(self.filled), 1)
-        if sum(self.dates[row] is not None for row in self.filled) >= enough:
+        sample = [self.texts[row] for row in self.filled[:: max(1, len(self.filled) // _SAMPLE)]]
+        enough = _SHARE * max(len(sample), 1)
+        if sum(date_of(text) is not None for text in sample) >= enough:
             return "date"
-        if sum(time_of(self.texts[row]) is not None for row in self.filled) >= enough:
+        if sum(time_of(text) is not None for text in sample) >= enough:
             return "time"
-        if sum(self.numbers[row] is not None for row in self.filled) >= enough:
+        mark = decimal_mark(sample) or default_mark(sample)
+        if sum(number_of(text, mark) is not None for text in sample) >= enough:
             return "number"
         return "text"
 
@@ -149,6 +152,11 @@ class TypedTable:
         return tuple(
             Column(name, index, tuple(cells[index] for cells in rows)) for index, name in enumerate(names)
         )
+
+    @property
+    def size(self) -> int:
+        """How many cells it has."""
+        return len(self.table.draft.rows) * len(self.table.draft.header)
 
     def column(self, name: str) -> Column | None:
         """The column of this name, whatever the case."""

@@ -74,6 +74,8 @@ Date = tuple[int, int, int]  # year, month and day; 0 where the cell does not sa
 
 def fold(text: str) -> str:
     """Case and accents folded, white space single."""
+    if text.isascii():
+        return " ".join(text.lower().split())
     plain = unicodedata.normalize("NFKD", text.replace("’", "'")).casefold()
     return " ".join("".join(char for char in plain if not unicodedata.combining(char)).split())
 
