@@ -11,13 +11,15 @@ import numpy as np
 from agentflow.llm.phrases import LEANS
 from knowledge.embedding import FloatVector
 from knowledge.passages import Passage, PassageSentence, SearchResult
+from knowledge.sentences import measure
 
 PASSAGES = 5  # best passages that sentences are taken from
 PASSAGE_SHARE = 0.5  # weight of the passage's own score beside the sentence's
-FALL = 2.5  # a sentence whose score is this far below the best one's adds nothing
-FALL_ELSEWHERE = 1.25  # and one of another passage is about another thing sooner
+# A sentence whose score is this far below the best one's adds nothing, in its passage and in another one.
+FALL, FALL_ELSEWHERE = 3.5, 2.0
+TERSE_FALL, TERSE_FALL_ELSEWHERE = 2.5, 1.25  # "opening hours" shares a word with much that it does not ask
+TERSE_WORDS, TERSE_SIGNS = 3, 6  # words, or characters of a script without spaces
 ROW_FALL = 1.0  # a table's rows are alike: one that is not about as good as the best is another thing
-MOST_BEFORE = 2  # sentences that one which leans on them brings along
 FOLLOWER_SHARE = 0.8  # of a question's or heading's score goes to the sentence behind it
 _END = re.compile(r"[.!?:;…。！？؟।]['\"”’»)\]]*$")
 _QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
@@ -35,7 +37,7 @@ class _Line:
     before: str  # the sentence before it in the passage, or nothing
 
 
-def best_sentences(found: SearchResult, *, number: int, dense_share: float) -> list[str]:
+def best_sentences(found: SearchResult, question: str, *, number: int, dense_share: float) -> list[str]:
     """The sentences that answer best, in reading order; at most `number`. A row that answers comes first.
 
     `dense_share` is how much vectors count against letters for this question, 0 to 1.
@@ -44,17 +46,23 @@ def best_sentences(found: SearchResult, *, number: int, dense_share: float) -> l
     if not lines:
         return []
     best = max(lines, key=lambda line: line.score)
-    near = [line for line in lines if line.score >= best.score - _fall(line, best)]
+    falls = (TERSE_FALL, TERSE_FALL_ELSEWHERE) if _is_terse(question) else (FALL, FALL_ELSEWHERE)
+    near = [line for line in lines if line.score >= best.score - _fall(line, best, falls)]
     chosen = _with_subjects(sorted(near, key=lambda line: -line.score), lines, number)
     if best.is_row:
         return [line.text for line in chosen]
     return [line.text for line in sorted(chosen, key=lambda line: line.place)]
 
 
-def _fall(line: _Line, best: _Line) -> float:
+def _fall(line: _Line, best: _Line, falls: tuple[float, float]) -> float:
     if line.is_row:
         return ROW_FALL
-    return FALL if line.passage == best.passage else FALL_ELSEWHERE
+    return falls[line.passage != best.passage]
+
+
+def _is_terse(question: str) -> bool:
+    size = measure(question)
+    return size.signs <= TERSE_SIGNS if size.is_wordless else size.words <= TERSE_WORDS
 
 
 def _with_subjects(wanted: Sequence[_Line], lines: Sequence[_Line], number: int) -> list[_Line]:
@@ -63,8 +71,8 @@ def _with_subjects(wanted: Sequence[_Line], lines: Sequence[_Line], number: int)
     chosen: list[_Line] = []
     for line in wanted:
         group = [line]
-        while LEANS.match(group[0].text) and group[0].before in by_text and len(group) <= MOST_BEFORE:
-            group.insert(0, by_text[group[0].before])
+        if LEANS.match(line.text) and line.before in by_text:
+            group.insert(0, by_text[line.before])
         new = [each for each in group if each not in chosen]
         if len(chosen) + len(new) <= number or not chosen:
             chosen += new[-number:]

@@ -229,7 +229,7 @@ class OfflineChatModel(BaseChatModel):
             return _nothing()
         embedder: Embedder = self.embedder
         share = dense_share(embedder.foreignness(question))
-        lines = best_sentences(found, number=self._sentences(prompt), dense_share=share)
+        lines = best_sentences(found, question, number=self._sentences(prompt), dense_share=share)
         # A line each: a table row has no full stop, and the next sentence must not run into it.
         return AIMessage("\n".join(lines)) if lines else _nothing()
 
