@@ -137,7 +137,7 @@ def build(content: Content, embedder: Embedder) -> Built:
 def echo(corpus: Corpus, sentences: Sequence[str]) -> float:
     """The echo of running text; rows of a sheet, which are all alike, have a line of their own."""
     owners = np.repeat(np.arange(len(corpus.from_sheet)), np.diff(corpus.sentence_offsets))
-    running = np.flatnonzero(~corpus.from_sheet[owners])
+    running = np.flatnonzero(~corpus.from_sheet[owners]).tolist()
     return echo_of(corpus.chunks, [sentences[place] for place in running], owners[running].tolist())
 
 
