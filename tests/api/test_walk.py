@@ -69,25 +69,11 @@ def test_that_ids_of_another_workspace_are_not_found(live_app: LiveApp, other_wo
         if "{" not in path:
             continue
         name = path.split("{")[1].split("}")[0]
-        body: object = {"name": "x"} if method == "patch" else {}
-        if path.endswith("/route"):
-            body = {"agent_id": real["agent_id"]}
-        if path.endswith("/messages") and method == "post":
-            body = {"text": "hi"}
-        if path.startswith("/api/v1/sources") and method == "patch":
-            body = {"public": True}
-        if path.endswith("/search") and method == "post":
-            body = {"question": "x"}
-        if path.endswith("/sources/url"):
-            body = {"url": "https://93.184.215.14/"}
-        if path.endswith("/sources/google"):
-            body = {"connection_id": real["google_connection_id"], "file_id": "x" * 20}
-        if path.endswith("/authorise"):
-            body = {"code": "x", "state": "x"}
         target = filled(path, real[name]) + ("?q=x" if path.endswith("/search") else "")
-        if path.endswith("/sources") and method == "post":
-            status, answer = live_app.upload(real[name], "a.txt", b"x", token=other_workspace_key)
+        if path.endswith(("/sources", "/preview")) and method == "post":
+            status, answer = live_app.send_file(target, "a.txt", b"x", token=other_workspace_key)
         else:
+            body = body_for(method, path, real)
             status, answer = live_app.call(method.upper(), target, body, token=other_workspace_key)
         assert status == (403 if path in FOR_STAFF and method == "post" else 404), (
             method,
@@ -100,19 +86,42 @@ def test_that_ids_of_another_workspace_are_not_found(live_app: LiveApp, other_wo
     assert tried > 15
 
 
+def body_for(method: str, path: str, real: dict[str, str]) -> object:
+    """What the route would take from somebody who may ask."""
+    bodies: dict[tuple[str, str], object] = {
+        ("put", "/route"): {"agent_id": real["agent_id"]},
+        ("post", "/messages"): {"text": "hi"},
+        ("post", "/search"): {"question": "x"},
+        ("post", "/sources/url"): {"url": "https://93.184.215.14/"},
+        ("post", "/sources/google"): {"connection_id": real["google_connection_id"], "file_id": "x" * 20},
+        ("post", "/authorise"): {"code": "x", "state": "x"},
+        ("patch", "/{source_id}"): {"public": True},
+    }
+    for (verb, ending), body in bodies.items():
+        if verb == method and path.endswith(ending):
+            return body
+    return {"name": "x"} if method == "patch" else {}
+
+
 def real_ids(app: LiveApp) -> dict[str, str]:
     visitor = app.visit()
-    visitor.say("Hello", "walk-1")
+    visitor.say("What does the zirconium trombone weigh?", "walk-1")
+    visitor.wait_for_answer()
     base = app.knowledge_base()
     connection = app.api(
         "POST", "/model-connections", {"name": "m", "base_url": "https://93.184.215.14/v1", "model": "m"}
     )[1]
     client = {"name": "g", "client_id": "c", "client_secret": "s"}
     google = app.api("POST", "/google-connections", client)[1]
+    source = app.sources()[0]
+    preview = app.send_file(f"/api/v1/sources/{source['id']}/preview", source["name"], b"Nothing.")[1]
+    gap = app.api("GET", f"/knowledge-bases/{base}/gaps")[1]["items"][0]
     return {
+        "gap_id": gap["id"],
         "google_connection_id": google["id"],
+        "preview_id": preview["id"],
         "knowledge_base_id": base,
-        "source_id": app.sources()[0]["id"],
+        "source_id": source["id"],
         "agent_id": app.api("GET", "/agents")[1]["items"][0]["id"],
         "connection_id": connection["id"],
         "account_id": app.api("GET", "/channel-accounts")[1]["items"][0]["id"],

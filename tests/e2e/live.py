@@ -139,6 +139,9 @@ class LiveApp:
         return self.call(method, f"/api/v1{path}", body, token=self.api_key)
 
     def upload(self, base: str, name: str, content: bytes, *, token: str | None = None) -> tuple[int, Any]:
+        return self.send_file(f"/api/v1/knowledge-bases/{base}/sources", name, content, token=token)
+
+    def send_file(self, path: str, name: str, content: bytes, *, token: str | None = None) -> tuple[int, Any]:
         form = (
             f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
             + content
@@ -146,7 +149,7 @@ class LiveApp:
         )
         return self.call(
             "POST",
-            f"/api/v1/knowledge-bases/{base}/sources",
+            path,
             form,
             token=token or self.api_key,
             headers={"Content-Type": "multipart/form-data; boundary=x"},
