@@ -21,7 +21,7 @@ from knowledge.pages import TableDraft
 Frame = dict[str, Any]
 
 HEADER = struct.Struct(">I")
-MAX_FRAME_BYTES = 64 * 1024 * 1024
+MAX_FRAME_BYTES = 128 * 1024 * 1024  # a table is one frame: all the text of a file, in any script
 
 
 def pack(frame: Frame) -> bytes:

@@ -13,7 +13,7 @@ _MAX_HEADER_ROWS = 4
 YEAR = re.compile(r"(?:19|20)\d\d(?:[-/]\d\d(?:\d\d)?)?$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A filled cell. `is_label`: its value is words, so it may be a header.
 

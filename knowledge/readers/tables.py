@@ -16,6 +16,7 @@ _LOOK_AHEAD = 20  # rows in which a header is looked for
 _ROWS_PER_PAGE = 500  # a sheet is handed on in batches, so a large one is never held whole
 _MAX_TITLE_CHARS = 160
 _MAX_NOTE_ROWS = 5
+_MAX_TABLE_CELLS = 4_000_000  # of one table, empty ones included
 
 
 @dataclass
@@ -89,8 +90,9 @@ class _Collector:
         """No more rows come."""
         columns = sorted({*self._headers, *(cell.column for _, cells in self._rows for cell in cells)})
         place = {column: index for index, column in enumerate(columns)}
+        is_sparse = len(columns) * len(self._rows) > _MAX_TABLE_CELLS  # its empty cells would fill the memory
         rows = []
-        for number, cells in self._rows:
+        for number, cells in () if is_sparse else self._rows:
             filled = [""] * len(columns)
             for cell in cells:
                 filled[place[cell.column]] = cell.text

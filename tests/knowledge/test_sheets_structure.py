@@ -185,3 +185,11 @@ def test_that_a_sheet_as_wide_as_can_be_is_read_in_linear_time(tmp_path: Path) -
     header = [f"column {number}" for number in range(4000)]
     pages = read(files.xlsx(tmp_path / "a.xlsx", {"S": [header, *[list(range(4000))] * 3]}))
     assert pages[0].rows[0].cells[3999] == ("column 3999", "3999")
+
+
+def test_that_the_empty_cells_of_a_scattered_sheet_cost_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join("," * number + f"x{number},y{number}" for number in range(2100)))
+    pages = list(csv.read(path, "a.csv", CAPS))
+    assert sum(len(page.rows) for page in pages) == 2100 - 1
+    assert [table for page in pages for table in page.tables] == []
