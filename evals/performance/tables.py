@@ -38,7 +38,7 @@ def main() -> None:
     """The command line; `--every` asks one question in so many."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--every", type=int, default=2)
+    parser.add_argument("--every", type=int, default=5)
     options = parser.parse_args()
     asyncio.run(_measure(options.data / "tables", options.every))
 
