@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from agentflow.agents.language_words import WORDS
 
@@ -68,6 +69,7 @@ def _triple_scores(counts: dict[str, Counter[str]]) -> dict[str, dict[str, float
 _WORD_SCORES, _TRIPLE_SCORES = _learn()
 
 
+@lru_cache(maxsize=256)  # a turn asks of the same question and passages again and again
 def detect(text: str, fallback: str = "en") -> str:
     """The ISO 639-1 code of the language of `text`; `fallback` where the text does not tell."""
     clean = _NOISE.sub(" ", text)

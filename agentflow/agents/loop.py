@@ -10,6 +10,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -28,6 +29,8 @@ from langchain_core.messages import (
 from langchain_core.tools import BaseTool
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
+from langsmith import set_runtime_overrides
+from langsmith.run_helpers import tracing_context
 from pydantic import ValidationError
 
 from agentflow.agents.prompt import as_data
@@ -46,6 +49,16 @@ log = logging.getLogger(__name__)
 KEPT_BINDINGS = 8
 OFFLINE_SHARE = 0.15  # of the time to the first sentence is kept for the offline answer
 OUTCOME_CHARS = 200
+
+
+async def _at_once(
+    _default: object, context: Context, function: Callable[..., object], /, *args: object, **kwargs: object
+) -> object:
+    return context.run(function, *args, **kwargs)
+
+
+# The tracing of LangChain's middleware crosses to a thread twice a call, also when nothing is traced.
+set_runtime_overrides(aio_to_thread=_at_once)
 
 
 @dataclass
@@ -100,7 +113,9 @@ class AgentLoop:
         """Let the model speak and act until it has answered. Raises NoModelLeft and Interrupted."""
         lines = [_message(line.author, line.text) for line in turn.request.history if line.text.strip()]
         messages: list[AnyMessage | dict[str, Any]] = [*lines, HumanMessage(turn.request.question)]
-        await self._graph.ainvoke({"messages": messages}, context=turn)
+        # What customers write goes to no tracing service, whatever the environment says.
+        with tracing_context(enabled=False):
+            await self._graph.ainvoke({"messages": messages}, context=turn)
 
 
 class _Conductor(AgentMiddleware[AgentState[Any], Turn]):

@@ -10,10 +10,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from agentflow.kit.errors import AppError, InvalidInput
+from agentflow.kit.errors import AppError
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -64,7 +63,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AppError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(DataError, _not_storable)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -106,12 +104,6 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     refusal = AppError(f"{error.detail.rstrip('.')}.", code=_HTTP_CODES.get(error.status_code, "http_error"))
     return problem(refusal.problem() | {"status": error.status_code}, error.headers)
-
-
-async def _not_storable(_request: Request, error: Exception) -> JSONResponse:
-    """A value of the request that PostgreSQL does not take: a NUL character, a number too great."""
-    log.info("not storable", exc_info=error)
-    return problem(InvalidInput("The request holds a character or a number that cannot be stored.").problem())
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

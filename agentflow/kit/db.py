@@ -21,7 +21,7 @@ from sqlalchemy import (
     TypeDecorator,
     text,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -32,7 +32,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from agentflow.kit import sqlite
 from agentflow.kit.clock import Clock, SystemClock
-from agentflow.kit.errors import Misconfigured, Unavailable
+from agentflow.kit.errors import InvalidInput, Misconfigured, Unavailable
 from agentflow.kit.settings import Settings
 
 _open_transaction: ContextVar[bool] = ContextVar("open_transaction", default=False)
@@ -194,6 +194,8 @@ class Database:
             async with self._sessions(info=info) as session:
                 await session.connection(execution_options={"sqlite_begin": begin})
                 yield session
+        except DataError as wrong:  # PostgreSQL holds no NUL character, and no number beyond its type
+            raise InvalidInput("There is a character or a number that cannot be stored.") from wrong
         finally:
             _open_transaction.reset(token)
 
