@@ -34,7 +34,7 @@ export async function endConsent(api: Api): Promise<void> {
 }
 
 export class GooglePicker {
-  readonly node = h("details", { class: "bin" }, h("summary", {}, "Add from Google Docs or Sheets"));
+  readonly node = h("details", { class: "google" }, h("summary", {}, "Add from Google Docs or Sheets"));
   private readonly accounts = h("ul");
   private readonly found = h("ul");
   private readonly key = h("input", { type: "file", accept: "application/json,.json" });
