@@ -158,7 +158,7 @@ async def _site(app: Application) -> tuple[ChannelAccount, str]:
 
 
 async def _record(app: Application, account: ChannelAccount, key: str, question: str) -> Recorded:
-    """A first message of a new visitor."""
+    """A first message of a new visitor, whose session began the conversation as the live chat does."""
     event = InboundEvent(
         kind=EventKind.MESSAGE,
         channel=account.channel,
@@ -169,6 +169,7 @@ async def _record(app: Application, account: ChannelAccount, key: str, question:
         text=question,
     )
     async with app.db.transaction() as session:
+        await inbox.open_conversation(session, account, event.contact_ref, locale="en")
         return await inbox.record(session, account, event)
 
 
