@@ -221,10 +221,3 @@ class PassageRead(BaseModel):
     dense: float
     lexical: float
     sentence: float
-
-
-class SearchRead(BaseModel):
-    """Passages, best first. `known` is False when they probably hold no answer."""
-
-    known: bool
-    items: list[PassageRead]

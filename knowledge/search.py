@@ -75,7 +75,7 @@ class Searcher:
             found = time.perf_counter()
             question, ranking, embedded = await asyncio.to_thread(self._rank, opened, query, limit)
             ranked = time.perf_counter()
-            tables = await self._tables(workspace_id, knowledge_base_id, opened, sources)
+            tables = await self._shelf.tables(workspace_id, knowledge_base_id, tuple(sources.values()))
         passages = _passages(opened, sources, ranking)
         return SearchResult(
             passages=passages,
@@ -94,18 +94,8 @@ class Searcher:
 
     async def tables(self, workspace_id: str, knowledge_base_id: str) -> tuple[TypedTable, ...]:
         """The tables of the newest generation."""
-        opened, sources = await self._newest(workspace_id, knowledge_base_id)
-        return await self._tables(workspace_id, knowledge_base_id, opened, sources)
-
-    async def _tables(
-        self, workspace_id: str, knowledge_base_id: str, opened: _Opened, sources: dict[str, LiveSource]
-    ) -> tuple[TypedTable, ...]:
-        live = list(sources.values())
-        return await self._shelf.tables(workspace_id, knowledge_base_id, opened.generation, live)
-
-    async def warm(self, workspace_id: str, knowledge_base_id: str) -> None:
-        """Open the newest generation, so that the next question does not wait for it."""
-        await self._newest(workspace_id, knowledge_base_id)
+        state = await self._state(workspace_id, knowledge_base_id)
+        return await self._shelf.tables(workspace_id, knowledge_base_id, state.sources)
 
     async def forget(self, workspace_id: str, knowledge_base_id: str, source_id: str) -> None:
         """Drop a source's vectors from the index; for `erasing.purge`."""

@@ -10,7 +10,7 @@ from agentflow.agents.schemas import CustomerAsks, FailedTurns, HandoffRule, NoA
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HandoffDecision:
     """That people take over, which team (None = the default one), and why."""
 
     team_id: str | None
@@ -28,27 +28,27 @@ class HandoffPolicy:
         """Whether the customer may ask for a human."""
         return any(isinstance(rule, CustomerAsks) for rule in self.rules)
 
-    def for_customer(self) -> Verdict | None:
+    def for_customer(self) -> HandoffDecision | None:
         """What happens when the customer asks for a human."""
-        return self._verdict(CustomerAsks, "customer_asks")
+        return self._decision(CustomerAsks, "customer_asks")
 
-    def for_no_answer(self) -> Verdict | None:
+    def for_no_answer(self) -> HandoffDecision | None:
         """What happens when the knowledge holds no answer."""
-        return self._verdict(NoAnswer, "no_answer")
+        return self._decision(NoAnswer, "no_answer")
 
-    def for_failed_turns(self, failed: int) -> Verdict | None:
+    def for_failed_turns(self, failed: int) -> HandoffDecision | None:
         """What happens when `failed` turns in a row have helped nobody."""
         for rule in self.rules:
             if isinstance(rule, FailedTurns) and failed >= rule.n:
-                return Verdict(rule.team, "failed_turns")
+                return HandoffDecision(rule.team, "failed_turns")
         return None
 
-    def for_model_trouble(self) -> Verdict | None:
+    def for_model_trouble(self) -> HandoffDecision | None:
         """No model could answer: people take over where they would for a missing answer."""
-        return self._verdict(NoAnswer, "model_unavailable")
+        return self._decision(NoAnswer, "model_unavailable")
 
-    def _verdict(self, kind: type[CustomerAsks | NoAnswer], reason: HandoffReason) -> Verdict | None:
+    def _decision(self, kind: type[CustomerAsks | NoAnswer], reason: HandoffReason) -> HandoffDecision | None:
         for rule in self.rules:
             if isinstance(rule, kind):
-                return Verdict(rule.team, reason)
+                return HandoffDecision(rule.team, reason)
         return None

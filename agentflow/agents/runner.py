@@ -16,7 +16,7 @@ from langchain_core.language_models import BaseChatModel
 from agentflow.agents import service
 from agentflow.agents.citations import CitationChecker, classify
 from agentflow.agents.guardrails import Guardrails, OrdinaryQuestions
-from agentflow.agents.handoff import HandoffPolicy, Verdict
+from agentflow.agents.handoff import HandoffDecision, HandoffPolicy
 from agentflow.agents.language import detect
 from agentflow.agents.loop import AgentLoop, NoModelLeft, Turn
 from agentflow.agents.prompt import SENTENCE_LIMITS, system_prompt
@@ -142,7 +142,7 @@ class Runner:
         draft = self._draft(request, on_sentence)
         draft.loaded = await self._load(request)
         draft.language = self._language(draft.loaded.agent, request)
-        handoff = await self._handoff(draft, Verdict(None, "daily_cap"))
+        handoff = await self._handoff(draft, HandoffDecision(None, "daily_cap"))
         await draft.speech.say(CheckedSentence(draft.words("daily_cap"), kind="stock"))
         return self._outcome(draft, _Ending("handoff", handoff))
 
@@ -192,8 +192,8 @@ class Runner:
             draft.trace["guardrail_score"] = round(match.score, 3)
             await draft.speech.say(CheckedSentence(match.guardrail.reply, kind="stock"))
             return _Ending("refuse", guardrail=match.guardrail.name)
-        if verdict := loaded.policy.for_failed_turns(request.failed_turns):
-            return await self._hand_off(draft, verdict)
+        if decision := loaded.policy.for_failed_turns(request.failed_turns):
+            return await self._hand_off(draft, decision)
         draft.speech.limit = SENTENCE_LIMITS[loaded.agent.answer_length]
         draft.turn = turn = self._turn(draft, loaded)
         await plan.loop.run(turn)
@@ -213,8 +213,8 @@ class Runner:
 
     async def _conclude(self, draft: _Draft, loaded: _Loaded, turn: Turn) -> _Ending:
         speech = draft.speech
-        if turn.human and (verdict := loaded.policy.for_customer()):
-            return await self._hand_off(draft, verdict)
+        if turn.human and (decision := loaded.policy.for_customer()):
+            return await self._hand_off(draft, decision)
         if speech.facts:
             for sentence in self._tone(draft, loaded.agent, "closer") if self._quotes(turn) else ():
                 await speech.say(sentence)
@@ -228,13 +228,13 @@ class Runner:
 
     async def _no_answer(self, draft: _Draft, loaded: _Loaded) -> _Ending:
         """Nothing was left to say: this turn has failed, and counts for the rule on failed turns."""
-        verdict = loaded.policy.for_no_answer() or loaded.policy.for_failed_turns(
+        decision = loaded.policy.for_no_answer() or loaded.policy.for_failed_turns(
             draft.request.failed_turns + 1
         )
         found = draft.turn.searches[-1] if draft.turn and draft.turn.searches else None
         gap = await self._gap(draft, loaded.agent, found)
-        if verdict is not None:
-            return replace(await self._hand_off(draft, verdict), gap=gap)
+        if decision is not None:
+            return replace(await self._hand_off(draft, decision), gap=gap)
         await draft.speech.say(CheckedSentence(draft.words("no_answer"), kind="stock"))
         if topics := closest_topics(found) if found else ():
             offered = draft.words("no_answer_topics", topics=", ".join(topics))
@@ -254,26 +254,26 @@ class Runner:
         """No model answered, or something broke: what was said stands, else people or an apology."""
         if draft.speech.facts:
             return _Ending("reply")
-        if draft.loaded and (verdict := draft.loaded.policy.for_model_trouble()):
-            return await self._hand_off(draft, verdict)
+        if draft.loaded and (decision := draft.loaded.policy.for_model_trouble()):
+            return await self._hand_off(draft, decision)
         await draft.speech.say(CheckedSentence(draft.words("model_trouble"), kind="stock"))
         return _Ending("refuse")
 
-    async def _hand_off(self, draft: _Draft, verdict: Verdict) -> _Ending:
-        handoff = await self._handoff(draft, verdict)
+    async def _hand_off(self, draft: _Draft, decision: HandoffDecision) -> _Ending:
+        handoff = await self._handoff(draft, decision)
         said = draft.words("handoff_done", team=handoff.team)
         await draft.speech.say(CheckedSentence(said, kind="stock"))
         return _Ending("handoff", handoff)
 
-    async def _handoff(self, draft: _Draft, verdict: Verdict) -> HandoffRequest:
+    async def _handoff(self, draft: _Draft, decision: HandoffDecision) -> HandoffRequest:
         """To the team of the rule; to the default one where that team was deleted since."""
         workspace_id = draft.request.workspace_id
         async with self._db.read() as session:
             try:
-                team = await teams.get_team(session, workspace_id, verdict.team_id)
+                team = await teams.get_team(session, workspace_id, decision.team_id)
             except NotFound:
                 team = await teams.get_team(session, workspace_id, None)
-        return HandoffRequest(team.id, team.name, verdict.reason)
+        return HandoffRequest(team.id, team.name, decision.reason)
 
     def _quotes(self, turn: Turn) -> bool:
         """Whether the offline model speaks, which quotes and does not write."""

@@ -14,8 +14,6 @@ from knowledge import sync
 from knowledge.schemas import (
     KnowledgeBaseCreate,
     KnowledgeBaseRead,
-    PassageRead,
-    SearchRead,
     SourceRead,
     SourceUpdate,
 )
@@ -89,21 +87,6 @@ async def upload_source(
         content=await file.read(),
         public=public,
     )
-
-
-@router.get("/knowledge-bases/{knowledge_base_id}/search")
-async def search(
-    knowledge_base_id: str,
-    app: App,
-    who: KnowledgeReader,
-    q: Annotated[str, Query(min_length=1, max_length=2000)],
-    limit: Annotated[int, Query(ge=1, le=50)] = 10,
-) -> SearchRead:
-    """The passages an agent would be given for a question, best first, with their scores."""
-    async with app.db.read() as session:
-        await knowledge.get_knowledge_base(session, who.workspace_id, knowledge_base_id)
-    found = await app.searcher.search(who.workspace_id, knowledge_base_id, q, limit=limit)
-    return SearchRead(known=found.known, items=[PassageRead.model_validate(one) for one in found.passages])
 
 
 @router.get("/sources/{source_id}")

@@ -1,4 +1,4 @@
-"""The tables of each knowledge base, read once per generation and decoded when a question needs them."""
+"""The tables of each knowledge base, read once while its sources stay as they are, decoded when asked for."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class TableShelf:
     def __init__(self, db: Database, max_open: int) -> None:
         self._db = db
         self._max_open = max_open
-        self._kept: OrderedDict[str, tuple[int, tuple[TypedTable, ...]]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[tuple[LiveVersion, ...], tuple[TypedTable, ...]]] = OrderedDict()
 
     async def tables(
-        self, workspace_id: str, knowledge_base_id: str, generation: int, live: Sequence[LiveVersion]
+        self, workspace_id: str, knowledge_base_id: str, live: tuple[LiveVersion, ...]
     ) -> tuple[TypedTable, ...]:
-        """The tables of the live sources of this generation, in the order of their sources."""
+        """The tables of these sources, in their order."""
         kept = self._kept.get(knowledge_base_id)
-        if kept is None or kept[0] != generation:
-            kept = generation, await self._load(workspace_id, live)
+        if kept is None or kept[0] != live:
+            kept = live, await self._load(workspace_id, live)
             self._kept[knowledge_base_id] = kept
             while len(self._kept) > self._max_open:
                 self._kept.popitem(last=False)

@@ -52,10 +52,7 @@ class Shelf:
         return dict(page)
 
     def search(self, question: str, limit: int = 10) -> dict[str, Any]:
-        path = f"/knowledge-bases/{self.id}/search?q={quote(question)}&limit={limit}"
-        status, found = self.app.api("GET", path)
-        assert status == 200, found
-        return dict(found)
+        return self.app.search(self.id, question, limit)
 
     def desk(self) -> Desk:
         """A widget whose agent answers from this knowledge."""
@@ -203,7 +200,8 @@ def test_that_a_file_without_text_is_ready_with_a_warning(shelf: Shelf, tmp_path
     content = pdf(tmp_path / name, [[]]).read_bytes() if name.endswith(".pdf") else b""
     source = shelf.add(name, content)
     assert (source["state"], source["warning"], source["passages"]) == ("ready", "no_text", 0)
-    assert shelf.search(QUESTION) == {"known": False, "items": []}
+    found = shelf.search(QUESTION)
+    assert (found["known"], found["items"]) == (False, [])
 
 
 def test_that_lists_come_in_pages(shelf: Shelf) -> None:

@@ -89,12 +89,11 @@ def test_that_a_page_answers_and_its_change_does_too(app: LiveApp, site: Website
     assert added["location"] == f"{site.url}/lockers"
     source = ready(app, added["id"])
     assert (source["state"], source["sync"]["every_seconds"]) == ("ready", 3600)
-    path = f"/knowledge-bases/{base}/search?q=code+of+the+yellow+locker"
-    assert "4711" in app.api("GET", path)[1]["items"][0]["text"]
+    assert "4711" in app.search(base, "code of the yellow locker")["items"][0]["text"]
     site.put("/lockers", page("Lockers", TEXT.replace("4711", "1174")))
     assert app.api("POST", f"/sources/{added['id']}/sync")[0] == 202
     app.wait_until(lambda: app.api("GET", f"/sources/{added['id']}")[1]["live_version"] == 2, 40)
-    texts = [item["text"] for item in app.api("GET", path)[1]["items"]]
+    texts = [item["text"] for item in app.search(base, "code of the yellow locker")["items"]]
     assert "1174" in texts[0]
     assert not any("4711" in text for text in texts)
     assert app.api("PATCH", f"/sources/{added['id']}", {"sync_every_seconds": None})[0] == 200
@@ -165,7 +164,7 @@ def test_that_a_google_document_is_picked_read_and_let_go(app: LiveApp, google: 
     )
     assert (status, added["name"], added["origin"]) == (202, "Policies", "google_doc")
     assert ready(app, added["id"])["state"] == "ready"
-    found = app.api("GET", f"/knowledge-bases/{base}/search?q=code+of+the+green+locker")[1]
+    found = app.search(base, "code of the green locker")
     assert "4711" in found["items"][0]["text"]
     assert set(google.exported) == {DOC_ID}
     assert app.api("DELETE", f"/google-connections/{made['id']}")[0] == 204

@@ -155,6 +155,13 @@ class LiveApp:
             headers={"Content-Type": "multipart/form-data; boundary=x"},
         )
 
+    def search(self, base: str, question: str, limit: int = 10) -> dict[str, Any]:
+        """What an agent would be given for a question."""
+        body = {"question": question, "limit": limit}
+        status, found = self.api("POST", f"/knowledge-bases/{base}/search", body)
+        assert status == 200, found
+        return dict(found)
+
     def knowledge_base(self) -> str:
         return str(self.api("GET", "/knowledge-bases")[1]["items"][0]["id"])
 

@@ -43,7 +43,7 @@ def wait_for_answer(app: LiveApp, source_id: str, wanted: str) -> None:
     """Until this is all that is found in the source, and one file is all that is kept of it."""
 
     def current() -> bool:
-        found = app.api("GET", f"/knowledge-bases/{app.knowledge_base()}/search?q=code+of+the+lamp")[1]
+        found = app.search(app.knowledge_base(), "code of the lamp")
         mine = [item["text"] for item in found["items"] if item["source_id"] == source_id]
         return len(mine) == 1 and wanted in mine[0] and len(files_of(app, source_id)) == 1
 

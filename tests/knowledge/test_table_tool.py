@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agentflow.kit.tools import ToolContext, ToolResult, ToolRetry
+from knowledge import service as knowledge
 from knowledge.search import Searcher
 from knowledge.tables.query import TableAnswer, TableQuery
 from knowledge.tools import passages_text, query_table
@@ -99,6 +100,16 @@ async def test_that_two_tables_of_a_file_have_names_of_their_own(
     ]
     result = await call(library, searcher, table="shops.csv #2", select=["staff"], aggregate="max")
     assert "South: 5" in result.text
+
+
+async def test_that_making_a_source_public_holds_for_the_next_answer(
+    library: Library, searcher: Searcher
+) -> None:
+    source = await library.add("prices.csv", PRICES)
+    assert [table.table.public for table in await searcher.tables(WORKSPACE, library.id)] == [False]
+    async with library.db.transaction() as session:
+        await knowledge.set_public(session, WORKSPACE, source.id, True)
+    assert [table.table.public for table in await searcher.tables(WORKSPACE, library.id)] == [True]
 
 
 async def test_that_passages_come_with_the_tables_they_are_from(library: Library, searcher: Searcher) -> None:
