@@ -120,6 +120,13 @@ class CitationChecker:
         quote = self._word_for_word(said, passages) or self._alike(said, passages)
         return (quote.citation(),) if quote else None
 
+    def quoted(self, sentence: str, passages: Sequence[Passage]) -> tuple[Citation, ...] | None:
+        """What the sentence is, word for word; None when it is nothing's. Needs no vectors, so no thread."""
+        wanted = _flat(plain(sentence))
+        quotes = _verbatim(wanted, passages) if wanted else iter(())
+        quote = next((quote for quote in quotes if _flat(quote.text) == wanted), None)
+        return (quote.citation(),) if quote else None
+
     def _told(self, said: str, answer: TableAnswer) -> Sequence[ResultRow]:
         """The rows behind a sentence that says what a table answered: in its words, or with its result."""
         told = [line for language in LANGUAGES for line in statements(answer, language)]

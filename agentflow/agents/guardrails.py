@@ -90,7 +90,10 @@ class OrdinaryQuestions:
 
 
 class Guardrails:
-    """The guardrails of one agent version. Building and matching compute vectors: call them in a thread."""
+    """The guardrails of one agent version.
+
+    Building, and matching where `needs_vectors`, compute vectors: call them in a thread.
+    """
 
     def __init__(
         self, guardrails: Sequence[Guardrail], embedder: Embedder, ordinary: OrdinaryQuestions
@@ -100,6 +103,11 @@ class Guardrails:
         self._topics = [
             _topic(rule, embedder, ordinary) for rule in guardrails if isinstance(rule, TopicGuardrail)
         ]
+
+    @property
+    def needs_vectors(self) -> bool:
+        """Whether there are topics; phrases are matched at once."""
+        return bool(self._topics)
 
     def match(self, question: str) -> GuardrailMatch | None:
         """The guardrail that applies to a question: a phrase first, else the nearest topic, else None."""

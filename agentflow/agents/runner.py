@@ -15,7 +15,7 @@ from langchain_core.language_models import BaseChatModel
 
 from agentflow.agents import service
 from agentflow.agents.citations import CitationChecker, classify
-from agentflow.agents.guardrails import Guardrails, OrdinaryQuestions
+from agentflow.agents.guardrails import GuardrailMatch, Guardrails, OrdinaryQuestions
 from agentflow.agents.handoff import HandoffDecision, HandoffPolicy
 from agentflow.agents.language import detect
 from agentflow.agents.loop import AgentLoop, NoModelLeft, Turn
@@ -188,7 +188,7 @@ class Runner:
         draft.loaded = loaded = await self._load(request)
         draft.language = self._language(loaded.agent, request)
         plan = await self._plan(loaded.agent)
-        if match := await asyncio.to_thread(plan.guardrails.match, request.question):
+        if match := await _match(plan.guardrails, request.question):
             draft.trace["guardrail_score"] = round(match.score, 3)
             await draft.speech.say(CheckedSentence(match.guardrail.reply, kind="stock"))
             return _Ending("refuse", guardrail=match.guardrail.name)
@@ -318,7 +318,9 @@ class Runner:
             turn.searches.append(await self._searcher.search(draft.request.workspace_id, base, question))
         begun = asyncio.get_running_loop().time()
         with span("check"):
-            citations = await asyncio.to_thread(self._checker.cite, sentence, turn.passages, turn.tables)
+            citations = None if turn.tables else self._checker.quoted(sentence, turn.passages)
+            if citations is None:
+                citations = await asyncio.to_thread(self._checker.cite, sentence, turn.passages, turn.tables)
         spent = (asyncio.get_running_loop().time() - begun) * 1000
         draft.timings["check"] = draft.timings.get("check", 0.0) + spent
         if citations and self._quotes(turn) and not draft.speech.said and _is_foreign(turn, draft.language):
@@ -420,6 +422,12 @@ class Runner:
             trace=trace,
             timings_ms={**timings, "total": self._elapsed(draft)},
         )
+
+
+async def _match(guardrails: Guardrails, question: str) -> GuardrailMatch | None:
+    if guardrails.needs_vectors:
+        return await asyncio.to_thread(guardrails.match, question)
+    return guardrails.match(question)
 
 
 def _is_foreign(turn: Turn, language: str) -> bool:

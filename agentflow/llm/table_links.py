@@ -128,7 +128,7 @@ def _cells(words: Sequence[str], table: TypedTable) -> Iterator[CellLink]:
     for column in table.columns:
         start = 0
         while start < len(words):
-            end = min(len(words), start + _MAX_SPAN)
+            end = _end_of_known(column, stems, start)
             rows: list[int] = []
             while end > start and not rows:
                 if any(word not in STOP for word in words[start:end]):
@@ -137,6 +137,14 @@ def _cells(words: Sequence[str], table: TypedTable) -> Iterator[CellLink]:
             if rows:
                 yield _cell_link(column, start, end + 1, rows, words)
             start = end + 1 if rows else start + 1
+
+
+def _end_of_known(column: Column, stems: Sequence[str], start: int) -> int:
+    """Where the words from `start` on that stand somewhere in the column end."""
+    end = start
+    while end < min(len(stems), start + _MAX_SPAN) and stems[end] in column.rows_by_stem:
+        end += 1
+    return end
 
 
 def _cell_link(column: Column, start: int, end: int, rows: Sequence[int], words: Sequence[str]) -> CellLink:
@@ -148,10 +156,7 @@ def _cell_link(column: Column, start: int, end: int, rows: Sequence[int], words:
 
 
 def _rows_with(column: Column, run: Sequence[str]) -> list[int]:
-    present = column.rows_by_stem
-    if not all(word in present for word in run):
-        return []
-    rows = set.intersection(*(present[word] for word in run))
+    rows = set.intersection(*(column.rows_by_stem[word] for word in run))
     return sorted(row for row in rows if len(run) == 1 or holds(column.stems[row], run))
 
 

@@ -162,7 +162,6 @@ async def finish_answer(session: AsyncSession, answering: Answering, outcome: An
     body = TextBody(outcome.text, events.for_visitor(sentences, outcome.language))
     outbound = outbound_of(conversation, message, body)
     outbox.add(session, outbound, channel=conversation.channel, owner_epoch=conversation.owner_epoch)
-    await session.flush()
     return Finished(message.id, outbound.id)
 
 
