@@ -29,7 +29,8 @@ from channels.base import Channel
 from channels.outbox import Sender
 from channels.registry import build_channels
 from crm.inbox import service as inbox
-from knowledge import erasing, sync
+from crm.teams import service as teams
+from knowledge import erasing, notices, sync
 from knowledge import service as knowledge
 from knowledge.embedding import Embedder
 from knowledge.gaps import service as gaps
@@ -286,6 +287,8 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.register("ingest", take_in, queue="ingest")
     jobs.register("preview", partial(run.run, _preview_deps(app)), queue="ingest")
     jobs.register("sync", partial(sync.sync, app.sync_deps), queue="syncs")
+    notice_deps = notices.NoticeDeps(app.db, open_mailer(app.settings), teams.staff_addresses)
+    jobs.register("sync_failed", partial(notices.tell_of_failure, notice_deps), queue="syncs")
 
     async def sweep_sources() -> None:
         async with app.db.transaction() as session:

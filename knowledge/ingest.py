@@ -212,7 +212,7 @@ async def _refuse(deps: IngestDeps, run: _Run, refusal: AppError) -> None:
         if found is None or found[1].claim != run.claim:
             return
         await fail(session, found[1], refusal.code, refusal.detail)
-        note_sync_error(session, found[0], refusal.code, refusal.detail)
+        await note_sync_error(session, found[0], refusal.code, refusal.detail)
     SOURCES.labels(status="failed").inc()
     await deps.files.delete(run.file_key)
 

@@ -385,10 +385,17 @@ async def fail(session: AsyncSession, version: SourceVersion, code: str, detail:
     await repository.delete_chunks(session, version.workspace_id, version.source_id, version.version)
 
 
-def note_sync_error(session: AsyncSession, source: Source, code: str, detail: str) -> None:
-    """An update that failed, told to the admin once: what answers come from stays as it was."""
+async def note_sync_error(session: AsyncSession, source: Source, code: str, detail: str) -> None:
+    """An update that failed: what answers come from stays as it was.
+
+    The admins hear of each new reason by an event, and once of a run of failures by mail.
+    """
     if source.origin == Origin.UPLOAD:
         return
+    if source.sync_error_code is None and source.live_version is not None:
+        moment = int(now(session).timestamp() * 1000)
+        job_id = f"sync_failed:{source.id}:{moment}"
+        await enqueue(session, "sync_failed", source.id, job_id=job_id, partition=source.id)
     if source.sync_error_code != code:
         _tell(session, source, "source_sync_failed", code=code, detail=detail)
     source.sync_error_code, source.sync_error_detail = code, detail

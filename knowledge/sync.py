@@ -325,7 +325,7 @@ async def _failed(deps: SyncDeps, run: _Run, refused: AppError) -> None:
             source, newest = await _held(session, run)
         except _Superseded:
             return
-        note_sync_error(session, source, refused.code, refused.detail)
+        await note_sync_error(session, source, refused.code, refused.detail)
         if newest.state == SourceState.FETCHING:
             await fail(session, newest, refused.code, refused.detail)
         _release(session, deps.db.settings, source)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.errors import Conflict
 from agentflow.kit.events import read_events
+from agentflow.kit.mail import open_mailer
 from knowledge import ingest as ingesting
 from knowledge import service, sync
 from knowledge.errors import TooManySources
 from knowledge.models import Origin, SourceState
+from knowledge.notices import NoticeDeps, tell_of_failure
 from knowledge.origins.base import Fetcher, SiteLimits
 from knowledge.origins.site import SiteOrigin
 from knowledge.origins.web import UrlOrigin, Web
@@ -28,12 +33,18 @@ from tests.library import OPENING, WORKSPACE, Library
 HOUR = 3600
 
 
+async def admins(_session: AsyncSession, workspace_id: str) -> list[str]:
+    """Who looks after the workspace of the tests."""
+    return ["ada@example.com", "bob@example.com"] if workspace_id == WORKSPACE else []
+
+
 class Synced:
     """A library whose sources come from a website, with jobs that run when a test says so."""
 
     def __init__(self, library: Library, deps: SyncDeps, site: Website) -> None:
         self.library, self.deps, self.site = library, deps, site
         self.embedder = CountingEmbedder(library.deps.embedder)
+        self.notices = NoticeDeps(library.db, open_mailer(library.db.settings), admins)
 
     async def add(self, path: str = "/help", *, site: SiteLimits | None = None) -> SourceRead:
         new = NewSource(
@@ -69,6 +80,8 @@ class Synced:
             name, ids = jobs.pop(0)
             if name == "sync":
                 await sync.sync(self.deps, str(ids[0]), int(ids[1]))
+            elif name == "sync_failed":
+                await tell_of_failure(self.notices, str(ids[0]))
             else:
                 deps = replace(self.library.deps, embedder=self.embedder)
                 await ingesting.ingest(deps, str(ids[0]), int(ids[1]))
@@ -76,6 +89,12 @@ class Synced:
     async def generation(self) -> int:
         async with self.library.db.read() as session:
             return (await service.get_knowledge_base(session, WORKSPACE, self.library.id)).generation
+
+    def mails(self) -> list[tuple[str, str, str]]:
+        """Recipients, subject and text of each mail."""
+        files = sorted((self.library.db.settings.home / "mail").glob("*.eml"))
+        read = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in files]
+        return [(mail["To"], mail["Subject"], mail.get_content()) for mail in read]
 
     async def news(self) -> list[tuple[str, str | None]]:
         async with self.library.db.read() as session:
@@ -204,6 +223,52 @@ async def test_that_a_failed_fetch_leaves_the_old_answers_and_is_told_once(
     assert healed.sync.sync_error is None
     assert (await synced.news())[-1] == ("source_sync_recovered", None)
     assert await synced.generation() == generation
+
+
+async def test_that_the_admins_get_one_mail_for_a_run_of_failures(synced: Synced, clock: ManualClock) -> None:
+    site = synced.site
+    never = await synced.add("/missing")
+    site.put("/help", manual(2))
+    await synced.add()
+    assert (never.live_version, synced.mails()) == (None, [])  # nothing was there to keep up with
+    await synced.library.delete(never.id)
+    for status in (404, 404, 500):
+        site.fail("/help", status)
+        clock.advance(timedelta(hours=2))
+        await synced.due()
+    ((to, subject, text),) = synced.mails()
+    assert to == "ada@example.com, bob@example.com"
+    assert subject == "A source could not be updated: shop.example/help"
+    assert "there is no such page" in text
+    assert f"{site.url}/help" in text
+    assert "keeps answering" in text
+    assert "tried again by itself" in text
+    site.put("/help", manual(2))
+    clock.advance(timedelta(hours=2))
+    await synced.due()
+    assert len(synced.mails()) == 1
+    site.put("/help", b"%PDF-1.7 but nothing else", kind="application/pdf")  # refused by the reader
+    clock.advance(timedelta(hours=2))
+    await synced.due()
+    assert len(synced.mails()) == 2
+    assert "damaged" in synced.mails()[1][2]
+
+
+async def test_that_nobody_is_told_of_what_was_put_right_meanwhile(synced: Synced) -> None:
+    synced.site.put("/help", manual(1))
+    source = await synced.add()
+    synced.site.fail("/help", 404)
+    async with synced.library.db.transaction() as session:
+        await sync.request_sync(session, synced.library.db.settings, WORKSPACE, source.id)
+    jobs = synced.library.jobs.enqueued
+    await sync.sync(synced.deps, source.id, 1)
+    late = [job for job in jobs if job[0] == "sync_failed"]
+    jobs[:] = []
+    synced.site.put("/help", manual(1))
+    await synced.request(source)
+    jobs += late
+    await synced.run()
+    assert (len(late), synced.mails()) == (1, [])
 
 
 async def test_that_new_content_that_cannot_be_read_leaves_the_old(
