@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from knowledge import repository
 from knowledge.embedding import Embedder, FloatVector
 from knowledge.generation import Built, Content, build, check_embedding, decode, keep_generation, restore
 from knowledge.index import MemoryIndex, Nearest, Points, Scope, VectorIndex
+from knowledge.language import languages_of
 from knowledge.passages import Passage, PassageSentence, SearchResult, nearest_first, topics_of
 from knowledge.ranking import CANDIDATES, Query, Ranked, Ranking, rank
 from knowledge.repository import LiveSource, Snapshot
@@ -41,6 +43,13 @@ class _Opened:
     built: Built
     nearest: Nearest
     places: dict[str, int]  # chunk id → position
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """Of running text; rows are names and figures."""
+        chunks = self.content.chunks
+        running = [chunk for chunk in chunks if chunk.row is None] or chunks
+        return languages_of((chunk.source_id, chunk.text) for chunk in running)
 
 
 class Searcher:
@@ -91,6 +100,11 @@ class Searcher:
             evidence=ranking.evidence,
             tables=nearest_first(tables, passages),
         )
+
+    async def languages(self, workspace_id: str, knowledge_base_id: str) -> tuple[str, ...]:
+        """The languages that the newest generation is written in. Raises what `search` raises."""
+        opened, _ = await self._newest(workspace_id, knowledge_base_id)
+        return await asyncio.to_thread(lambda: opened.languages)
 
     async def tables(self, workspace_id: str, knowledge_base_id: str) -> tuple[TypedTable, ...]:
         """The tables of the newest generation."""

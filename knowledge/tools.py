@@ -41,7 +41,10 @@ class SearchArguments(BaseModel):
     """What to look for."""
 
     query: str = Field(
-        description="What the customer wants to know, as a full question in the customer's own language.",
+        description=(
+            "What the customer wants to know, as a full question in the language of the documents; "
+            "in the customer's own language where your instructions name none."
+        ),
         min_length=1,
         max_length=4000,
     )

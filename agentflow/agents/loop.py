@@ -109,10 +109,16 @@ class AgentLoop:
             context_schema=Turn,
         )
 
-    async def run(self, turn: Turn) -> None:
-        """Let the model speak and act until it has answered. Raises NoModelLeft and Interrupted."""
+    async def run(self, turn: Turn, *, question: str | None = None) -> None:
+        """Let the model speak and act until it has answered. Raises NoModelLeft and Interrupted.
+
+        `question` replaces the customer's, where it was translated.
+        """
         lines = [_message(line.author, line.text) for line in turn.request.history if line.text.strip()]
-        messages: list[AnyMessage | dict[str, Any]] = [*lines, HumanMessage(turn.request.question)]
+        messages: list[AnyMessage | dict[str, Any]] = [
+            *lines,
+            HumanMessage(question or turn.request.question),
+        ]
         # What customers write goes to no tracing service, whatever the environment says.
         with tracing_context(enabled=False):
             await self._graph.ainvoke({"messages": messages}, context=turn)

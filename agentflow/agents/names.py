@@ -13,7 +13,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from agentflow.agents.language import detect
 from agentflow.agents.polarity import stem
 from agentflow.agents.vocabulary import (
     CURRENCIES,
@@ -27,6 +26,7 @@ from agentflow.agents.vocabulary import (
     words,
 )
 from knowledge.embedding import Embedder
+from knowledge.language import detect
 
 _TOKEN = re.compile(r"[^\W_]+(?:[-'’&.][^\W_]+)*")
 _OPENING = re.compile(r"(?:^|[.!?:;\n•]|^\W*[-*])\s*[\"'“„‘«(\[]*\s*$")

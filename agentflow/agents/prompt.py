@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agentflow.agents.schemas import AgentRead, AnswerLength, Role, TopicGuardrail
 
 # Sentences that state facts; a greeting or a closing question does not count.
@@ -31,13 +33,17 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
-def system_prompt(agent: AgentRead, *, language: str, can_hand_off: bool) -> str:
-    """What the model is told about itself; `language` is the ISO 639-1 code of the answer."""
+def system_prompt(agent: AgentRead, *, language: str, can_hand_off: bool, sources: Sequence[str] = ()) -> str:
+    """What the model is told about itself.
+
+    `language` is the ISO 639-1 code of the answer, `sources` are those of the documents.
+    """
     parts = [
         f"You are {agent.name}, {_ROLES[agent.role]} who chats with one customer of a business.",
         f"# Your task\n{agent.instructions}" if agent.instructions else "",
         f"# Rules\n{_rules(can_hand_off)}",
         _topics(agent),
+        _documents(language, sources),
         f"# Style\n{_style(agent, language)}",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -73,6 +79,24 @@ def _topics(agent: AgentRead) -> str:
         if isinstance(guardrail, TopicGuardrail)
     ]
     return "# Do not discuss\n" + "\n".join(lines) if lines else ""
+
+
+def _documents(language: str, sources: Sequence[str]) -> str:
+    """The query is translated by the model that writes it: that costs no call more."""
+    if not set(sources) - {language}:
+        return ""
+    own_first = sorted(sources, key=lambda code: code != language)
+    named = " or ".join(_named(code) for code in own_first)
+    more = " If one language finds nothing, try the next." if len(own_first) > 1 else ""
+    return (
+        f"# Documents\nThey are written in {named}. Write the query of search_knowledge in {named}, whatever "
+        f"language the customer writes: translate the question, keep names and numbers.{more} "
+        f"Answer in {_named(language)}."
+    )
+
+
+def _named(code: str) -> str:
+    return _LANGUAGES.get(code, f"the language with ISO 639-1 code {code}")
 
 
 def _style(agent: AgentRead, language: str) -> str:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from langchain_core.language_models import BaseChatModel
@@ -17,10 +18,9 @@ from agentflow.agents import service
 from agentflow.agents.citations import CitationChecker, classify
 from agentflow.agents.guardrails import GuardrailMatch, Guardrails, OrdinaryQuestions
 from agentflow.agents.handoff import HandoffDecision, HandoffPolicy
-from agentflow.agents.language import detect
 from agentflow.agents.loop import AgentLoop, NoModelLeft, Turn
 from agentflow.agents.prompt import SENTENCE_LIMITS, system_prompt
-from agentflow.agents.replies import Action, CheckedSentence, HandoffRequest, Outcome, TurnRequest
+from agentflow.agents.replies import Action, CheckedSentence, Citation, HandoffRequest, Outcome, TurnRequest
 from agentflow.agents.schemas import AgentRead
 from agentflow.agents.smalltalk import is_greeting
 from agentflow.agents.speech import Interrupted, OnSentence, Speech
@@ -28,7 +28,7 @@ from agentflow.agents.stock import own_words
 from agentflow.agents.tools import HAND_OFF
 from agentflow.agents.topics import closest_topics
 from agentflow.kit.db import Database, refuse_inside_transaction
-from agentflow.kit.errors import NotFound
+from agentflow.kit.errors import AppError, NotFound
 from agentflow.kit.mail import Mail, Mailer
 from agentflow.kit.telemetry import FIRST_SENTENCE, span
 from agentflow.kit.tools import Tool, ToolContext
@@ -36,10 +36,13 @@ from agentflow.llm import service as llm
 from agentflow.llm.factory import ModelFactory
 from agentflow.llm.failover import Candidate, FailureReason, ModelFailed
 from crm.teams import service as teams
-from crm.teams.texts import Overrides, text
+from crm.teams.texts import Overrides, language_name, text
 from knowledge.embedding import Embedder
 from knowledge.gaps.schemas import Unanswered
+from knowledge.language import detect
+from knowledge.passages import Passage
 from knowledge.search import Searcher, SearchResult
+from knowledge.tools import NAME as SEARCH
 from knowledge.tools import query_table, search_knowledge
 
 log = logging.getLogger(__name__)
@@ -195,12 +198,12 @@ class Runner:
         if decision := loaded.policy.for_failed_turns(request.failed_turns):
             return await self._hand_off(draft, decision)
         draft.speech.limit = SENTENCE_LIMITS[loaded.agent.answer_length]
-        draft.turn = turn = self._turn(draft, loaded)
+        draft.turn = turn = self._turn(draft, loaded, await self._sources(request, loaded))
         await plan.loop.run(turn)
         if self._lost_in_translation(draft, turn):
             draft.trace["quoted_instead"] = "no sentence of the model could be checked across languages"
             turn.candidates, turn.calls = [self._offline], 0
-            await plan.loop.run(turn)
+            await plan.loop.run(turn, question=_translated(turn))
         return await self._conclude(draft, loaded, turn)
 
     def _lost_in_translation(self, draft: _Draft, turn: Turn) -> bool:
@@ -209,7 +212,8 @@ class Runner:
         The source's own words, quoted, serve the customer better than a refusal.
         """
         nothing_left = bool(draft.speech.dropped) and not draft.speech.said and turn.human is None
-        return nothing_left and not self._quotes(turn) and _is_foreign(turn, draft.language)
+        best = turn.searches[-1].passages[:1] if turn.searches else ()
+        return nothing_left and not self._quotes(turn) and bool(_foreign(best, draft.language))
 
     async def _conclude(self, draft: _Draft, loaded: _Loaded, turn: Turn) -> _Ending:
         speech = draft.speech
@@ -286,9 +290,20 @@ class Runner:
             return ()
         return (CheckedSentence(draft.words(f"tone_{tone}_{place}"), kind="stock"),)
 
-    def _turn(self, draft: _Draft, loaded: _Loaded) -> Turn:
+    async def _sources(self, request: TurnRequest, loaded: _Loaded) -> tuple[str, ...]:
+        """The languages a model has to ask its questions in; the offline one cannot translate."""
+        if len(loaded.candidates) == 1:
+            return ()
+        try:
+            return await self._searcher.languages(request.workspace_id, loaded.agent.knowledge_base_id)
+        except AppError:  # the search will say what is wrong
+            return ()
+
+    def _turn(self, draft: _Draft, loaded: _Loaded, sources: tuple[str, ...]) -> Turn:
         request, agent = draft.request, loaded.agent
-        prompt = system_prompt(agent, language=draft.language, can_hand_off=loaded.policy.offers_human)
+        prompt = system_prompt(
+            agent, language=draft.language, can_hand_off=loaded.policy.offers_human, sources=sources
+        )
         return Turn(
             request=request,
             prompt=prompt,
@@ -323,10 +338,21 @@ class Runner:
                 citations = await asyncio.to_thread(self._checker.cite, sentence, turn.passages, turn.tables)
         spent = (asyncio.get_running_loop().time() - begun) * 1000
         draft.timings["check"] = draft.timings.get("check", 0.0) + spent
-        if citations and self._quotes(turn) and not draft.speech.said and _is_foreign(turn, draft.language):
-            note = CheckedSentence(draft.words("source_language_note"), kind="stock")
-            draft.speech.leads = [*turn.leads, note]
+        if citations and not draft.speech.said:
+            leads = turn.leads if self._quotes(turn) else ()
+            draft.speech.leads = [*leads, *self._language_note(draft, turn, citations)]
         return CheckedSentence(sentence, citations) if citations else None
+
+    def _language_note(
+        self, draft: _Draft, turn: Turn, citations: Sequence[Citation]
+    ) -> Iterator[CheckedSentence]:
+        """Which language the source is in, where it is not the answer's."""
+        quotes = [(citation.source_id, citation.quote) for citation in citations]
+        cited = [one for one in turn.passages if any(one.source_id == i and q in one.text for i, q in quotes)]
+        if code := _foreign(cited, draft.language):
+            key = "source_language_note" if self._quotes(turn) else "source_language_name"
+            name = language_name(code, draft.language)
+            yield CheckedSentence(draft.words(key, source_language=name), kind="stock")
 
     async def _load(self, request: TurnRequest) -> _Loaded:
         workspace_id = request.workspace_id
@@ -430,7 +456,13 @@ async def _match(guardrails: Guardrails, question: str) -> GuardrailMatch | None
     return guardrails.match(question)
 
 
-def _is_foreign(turn: Turn, language: str) -> bool:
-    """Whether the best passage is written in another language than the answer. Rows do not tell."""
-    best = turn.searches[-1].passages[:1] if turn.searches else ()
-    return any(passage.row is None and detect(passage.text, language) != language for passage in best)
+def _foreign(passages: Sequence[Passage], language: str) -> str | None:
+    """The other language that the first passage is written in. Rows do not tell."""
+    found = next((detect(passage.text, language) for passage in passages if passage.row is None), language)
+    return None if found == language else found
+
+
+def _translated(turn: Turn) -> str:
+    """The question as the model put it to the documents last."""
+    asked = [call.args.get("query") for call in turn.tool_calls if call.name == SEARCH]
+    return next((query for query in reversed(asked) if isinstance(query, str)), turn.request.question)

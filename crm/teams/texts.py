@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from babel import Locale
+
 Overrides = Mapping[str, Mapping[str, str]]
 
 _LANGUAGES = ("nl", "en", "de", "es", "fr")
@@ -31,10 +33,14 @@ def text(key: str, language: str, overrides: Overrides | None = None, **values: 
     `{name}` is replaced by the value of that name. Only whole names are looked up, so an override cannot
     reach into an object; a name without a value stays as it is. Raises KeyError for an unknown key.
     """
-    code = re.split(r"[-_]", language.lower(), maxsplit=1)[0]
-    code = code if code in _LANGUAGES else _FALLBACK
+    code = _code(language)
     pattern = (overrides or {}).get(key, {}).get(code) or _TEXTS[key][code]
     return _PLACEHOLDER.sub(lambda name: str(values.get(name[1], name[0])), pattern)
+
+
+def language_name(code: str, language: str) -> str:
+    """What `language` calls the language with this ISO 639-1 code: ("en", "nl") is Engels."""
+    return str(Locale.parse(_code(language)).languages.get(code, code))
 
 
 def widget_texts(language: str, overrides: Overrides | None = None) -> dict[str, str]:
@@ -44,6 +50,11 @@ def widget_texts(language: str, overrides: Overrides | None = None) -> dict[str,
         for key in _TEXTS
         if key.startswith("widget_")
     }
+
+
+def _code(language: str) -> str:
+    code = re.split(r"[-_]", language.lower(), maxsplit=1)[0]
+    return code if code in _LANGUAGES else _FALLBACK
 
 
 def _row(nl: str, en: str, de: str, es: str, fr: str) -> dict[str, str]:
@@ -116,11 +127,18 @@ _TEXTS: dict[str, dict[str, str]] = {
         "Pourriez-vous m’indiquer ceci : {slot} ?",
     ),
     "source_language_note": _row(
-        "Onze informatie hierover is in een andere taal; ik citeer die zoals die er staat.",
-        "Our information on this is in another language; I quote it as it stands.",
-        "Unsere Informationen dazu sind in einer anderen Sprache; ich zitiere sie unverändert.",
-        "Nuestra información sobre esto está en otro idioma; la cito tal como aparece.",
-        "Nos informations à ce sujet sont dans une autre langue ; je les cite telles quelles.",
+        "Onze informatie hierover is in het {source_language}; ik citeer die zoals die er staat.",
+        "Our information on this is in {source_language}; I quote it as it stands.",
+        "Unsere Informationen dazu sind auf {source_language}; ich zitiere sie unverändert.",
+        "Nuestra información sobre esto está en {source_language}; la cito tal como aparece.",
+        "Nos informations à ce sujet sont en {source_language} ; je les cite telles quelles.",
+    ),
+    "source_language_name": _row(
+        "Onze informatie hierover is in het {source_language}.",
+        "Our information on this is in {source_language}.",
+        "Unsere Informationen dazu sind auf {source_language}.",
+        "Nuestra información sobre esto está en {source_language}.",
+        "Nos informations à ce sujet sont en {source_language}.",
     ),
     "daily_cap": _row(
         "Onze assistent is voor vandaag bezet. Laat je vraag hier achter; een collega antwoordt je.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import email
+import re
+from collections.abc import Callable
 from email import policy
 from typing import Any
 
@@ -26,6 +28,7 @@ from tests.fixtures.model_server import (
     Say,
     Step,
     Truncate,
+    last_question,
     search_then,
     system_prompt,
 )
@@ -136,7 +139,7 @@ async def test_that_a_model_that_obeys_answers_otherwise_without_the_policy(
         return TRUE if before in system_prompt(body) else LABEL
 
     server.then(search_then(obey))
-    assert (await shop.ask(QUESTION, **configuration)).text == TRUE
+    assert (await shop.ask(QUESTION, **configuration)).text.endswith(TRUE)
     assert (await shop.ask(QUESTION)).text == LABEL
     assert after in system_prompt(server.requests[-1])
 
@@ -381,9 +384,50 @@ async def test_that_the_source_is_quoted_when_a_translation_cannot_be_checked(
     await shop.connect(server)
     server.then(search_then("De garantie op de waterkoker is drie jaar.", query="warranty on the kettle"))
     answer = await shop.ask("Hoe lang heb ik garantie op de kettle K20? Warranty kettle.", locale="nl")
-    note = "Onze informatie hierover is in een andere taal; ik citeer die zoals die er staat."
+    note = "Onze informatie hierover is in het Engels; ik citeer die zoals die er staat."
     assert answer.outcome.language == "nl"
     assert answer.outcome.sentences[0].text == note
     assert "The warranty on the kettle is three years." in answer.text
     assert answer.outcome.model == "offline"
     assert answer.outcome.trace["dropped"] == ["De garantie op de waterkoker is drie jaar."]
+
+
+def translating(translations: dict[str, str], answer: str) -> Callable[[Body], Step]:
+    """A model that asks its question in the language its instructions name, in its own words otherwise."""
+
+    def decide(body: Body) -> Step:
+        if body["messages"][-1]["role"] == "tool":
+            return Say(answer)
+        named = re.search(r"Write the query of search_knowledge in ([\w ]+),", system_prompt(body))
+        asked = last_question(body)
+        return Call("search_knowledge", {"query": translations[asked] if named else asked})
+
+    return decide
+
+
+async def test_that_a_model_asks_in_the_language_of_the_documents(shop: Shop, server: ModelServer) -> None:
+    await shop.connect(server)
+    question = "Hoeveel weegt de waterkoker en wat kost een nieuw deksel ervoor?"
+    translated = "How much does the kettle weigh and what does a replacement lid cost?"
+    server.then(translating({question: translated}, "De kettle weegt 1,1 kilogram."))
+    answer = await shop.ask(question, locale="nl")
+    prompt = system_prompt(server.requests[0])
+    assert "They are written in Dutch or English." in prompt
+    assert "Answer in Dutch." in prompt
+    (search,) = answer.outcome.tool_calls
+    assert search.args == {"query": translated}
+    note, *facts = answer.outcome.sentences
+    assert "Onze informatie hierover is in het Engels" in note.text
+    assert facts
+    assert {citation.source for fact in facts for citation in fact.citations} == {"kettle.txt"}
+    assert "1.1 kilograms" in str([citation.quote for fact in facts for citation in fact.citations])
+
+
+async def test_that_a_customer_of_the_documents_language_is_not_translated(
+    shop: Shop, server: ModelServer
+) -> None:
+    await shop.connect(server)
+    server.then(search_then(TRUE))
+    answer = await shop.ask(QUESTION)
+    assert answer.text == TRUE
+    assert all("in English" not in sentence.text for sentence in answer.outcome.sentences)

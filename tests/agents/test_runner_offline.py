@@ -226,7 +226,7 @@ async def test_that_no_answer_may_be_written_inside_a_transaction(shop: Shop) ->
 
 
 async def test_that_a_quote_in_another_language_is_announced(shop: Shop) -> None:
-    note = "Our information on this is in another language; I quote it as it stands."
+    note = "Our information on this is in Dutch; I quote it as it stands."
     foreign = await shop.ask("What are the bezorgkosten in Nederland? Please answer me in English.")
     assert foreign.outcome.language == "en"
     assert (foreign.outcome.sentences[0].text, "3,50 euro" in foreign.text) == (note, True)

@@ -47,6 +47,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "typer": ("agentflow.cli",),
     "alembic": ("agentflow.migrations", "agentflow.kit.schema"),
     "argon2": ("crm.teams",),
+    "babel": ("crm.teams",),
     "cryptography": ("agentflow.kit",),
     "inspect_ai": ("evals",),
 }

@@ -48,3 +48,12 @@ def test_that_the_widget_gets_all_its_texts_without_their_prefix() -> None:
     assert shown["title"] == "Pregúntenos"
     assert shown["send"] == "Enviar"
     assert {"placeholder", "typing", "reconnecting", "ended", "conversation_log"} <= shown.keys()
+
+
+def test_that_a_language_is_called_by_the_name_the_customer_uses() -> None:
+    named = {language: texts.language_name("en", language) for language in texts.languages()}
+    assert named == {"nl": "Engels", "en": "English", "de": "Englisch", "es": "inglés", "fr": "anglais"}
+    assert texts.language_name("vi", "nl-NL") == "Vietnamees"
+    assert texts.language_name("xx", "pl") == "xx"
+    note = texts.text("source_language_note", "de", source_language=texts.language_name("nl", "de"))
+    assert note == "Unsere Informationen dazu sind auf Niederländisch; ich zitiere sie unverändert."

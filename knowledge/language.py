@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 
-from agentflow.agents.language_words import WORDS
+from knowledge.language_words import WORDS
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _NOISE = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[\w-]*\d[\w-]*")
@@ -33,6 +33,9 @@ _FUNCTION_WEIGHT, _COMMON_WEIGHT = 4.0, 2.5
 _MIN_MARGIN = 0.8  # closer than this, the fallback is as good a guess
 _SHORT_MARGIN = 2.0
 _TRIPLE_WEIGHT = 0.4
+_SAMPLES, _SAMPLES_OF_ONE, _SAMPLE_CHARS = 48, 12, 240
+_SHARE_OF_ONE = 6  # one sample in so many makes a language one of the source's
+_MOST_LANGUAGES = 3
 
 
 def _triples(word: str) -> list[str]:
@@ -84,6 +87,21 @@ def detect(text: str, fallback: str = "en") -> str:
     if len(near) > 1 and fallback in near:
         return fallback
     return ranked[0][0] if ranked[0][1] > _SERVED_LEAD else fallback
+
+
+def languages_of(texts: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """The languages of pairs (source, text), those of most sources first; samples of each source are read."""
+    by_source: defaultdict[str, list[str]] = defaultdict(list)
+    for source, text in texts:
+        by_source[source].append(text)
+    each = min(max(_SAMPLES // max(len(by_source), 1), 1), _SAMPLES_OF_ONE)
+    sources = list(by_source.values())
+    counts = Counter[str]()
+    for passages in sources[:: -(-len(sources) // _SAMPLES) or 1]:
+        samples = passages[:: -(-len(passages) // each)]
+        found = Counter(detect(text[:_SAMPLE_CHARS], "") for text in samples)
+        counts.update(code for code, count in found.items() if code and count * _SHARE_OF_ONE >= len(samples))
+    return tuple(code for code, _ in counts.most_common(_MOST_LANGUAGES))
 
 
 def _by_script(text: str) -> str | None:

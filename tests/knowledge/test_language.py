@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentflow.agents.language import detect
+from knowledge.language import detect, languages_of
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,17 @@ def test_that_a_text_without_a_language_gets_the_fallback(text: str, fallback: s
 
 def test_that_a_word_of_two_languages_gets_the_fallback() -> None:
     assert [detect("Hallo!", language) for language in ("nl", "de")] == ["nl", "de"]
+
+
+def test_that_the_languages_of_sources_are_told_from_samples_of_each() -> None:
+    english = "The kettle switches itself off when the water boils."
+    dutch = "De bezorgkosten zijn 3,50 euro en we bezorgen op werkdagen."
+    german = "Wir liefern innerhalb von zwei Tagen, wenn Sie vor Mittag bestellen."
+    site = [("site", text) for text in [english] * 600 + [dutch] * 400]
+    assert languages_of(site) == ("en", "nl")
+    assert languages_of([*site, ("a", german), ("b", german), ("c", german)]) == ("de", "en", "nl")
+    assert languages_of([("a", english)] * 50 + [("a", german)]) == ("en",)
+    assert languages_of([("list", "AB-12"), ("list", "9 99")]) == ()
+    assert languages_of([]) == ()
+    many = [(f"source {number}", english if number % 5 else dutch) for number in range(500)]
+    assert languages_of(many) == ("en", "nl")
