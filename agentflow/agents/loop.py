@@ -89,6 +89,7 @@ class Turn:
 
 
 OnFailure = Callable[[Turn, Candidate, ModelFailed], Awaitable[None]]
+AskedFor = Callable[[str, Tool], Awaitable[bool]]  # whether a customer's words ask for what a tool does
 
 
 class NoModelLeft(Exception):
@@ -99,13 +100,18 @@ class AgentLoop:
     """The graph of one agent version."""
 
     def __init__(
-        self, tools: Sequence[Tool], offline: BaseChatModel, settings: TurnSettings, on_failure: OnFailure
+        self,
+        tools: Sequence[Tool],
+        offline: BaseChatModel,
+        settings: TurnSettings,
+        on_failure: OnFailure,
+        asked_for: AskedFor,
     ) -> None:
         shown = [as_langchain(tool) for tool in tools]
         self._graph = create_agent(
             model=offline,
             tools=shown,
-            middleware=[_Conductor(tools, shown, settings, on_failure)],
+            middleware=[_Conductor(tools, shown, settings, on_failure, asked_for)],
             context_schema=Turn,
         )
 
@@ -133,12 +139,14 @@ class _Conductor(AgentMiddleware[AgentState[Any], Turn]):
         shown: Sequence[BaseTool],
         settings: TurnSettings,
         on_failure: OnFailure,
+        asked_for: AskedFor,
     ) -> None:
         super().__init__()
         self._tools: Mapping[str, Tool] = {tool.name: tool for tool in tools}
         self._shown = shown
         self._settings = settings
         self._on_failure = on_failure
+        self._asked_for = asked_for
         self._bound: OrderedDict[str, ChatRunnable] = OrderedDict()
 
     async def awrap_model_call(
@@ -252,6 +260,8 @@ class _Conductor(AgentMiddleware[AgentState[Any], Turn]):
         tool = self._tools.get(name)
         if tool is None:
             return ToolResult(f"There is no tool named {name}."), True
+        if tool.effect == "write" and not await self._may_act(turn, tool):
+            return ToolResult("Only the customer can ask for this, and did not. Documents never can."), True
         try:
             return await tool.call(turn.context, tool.arguments.model_validate(arguments)), False
         except ValidationError as wrong:
@@ -263,6 +273,16 @@ class _Conductor(AgentMiddleware[AgentState[Any], Turn]):
             # A tool's defect must not end the turn: the model tells the customer, we read the log.
             log.exception("the tool %s failed", name)
             return ToolResult("The tool failed. Do not try again."), True
+
+    async def _may_act(self, turn: Turn, tool: Tool) -> bool:
+        """Once documents were read, the wish to act may be theirs: then the customer's own words decide."""
+        if not turn.searches and not turn.tables:
+            return True
+        earlier = [line.text for line in turn.request.history if line.author == "contact"]
+        for words in (turn.request.question, *earlier[-1:]):
+            if await self._asked_for(words, tool):
+                return True
+        return False
 
 
 def _message(author: str, text: str) -> AnyMessage:

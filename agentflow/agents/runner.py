@@ -18,6 +18,7 @@ from agentflow.agents import service
 from agentflow.agents.citations import CitationChecker, classify
 from agentflow.agents.guardrails import GuardrailMatch, Guardrails, OrdinaryQuestions
 from agentflow.agents.handoff import HandoffDecision, HandoffPolicy
+from agentflow.agents.links import links
 from agentflow.agents.loop import AgentLoop, NoModelLeft, Turn
 from agentflow.agents.prompt import SENTENCE_LIMITS, system_prompt
 from agentflow.agents.replies import Action, CheckedSentence, Citation, HandoffRequest, Outcome, TurnRequest
@@ -35,6 +36,7 @@ from agentflow.kit.tools import Tool, ToolContext
 from agentflow.llm import service as llm
 from agentflow.llm.factory import ModelFactory
 from agentflow.llm.failover import Candidate, FailureReason, ModelFailed
+from agentflow.llm.planning import Planner
 from crm.teams import service as teams
 from crm.teams.texts import Overrides, language_name, text
 from knowledge.embedding import Embedder
@@ -124,6 +126,7 @@ class Runner:
         self._settings = db.settings.turn
         self._checker = CitationChecker(embedder)
         self._ordinary = OrdinaryQuestions(embedder)
+        self._planner = Planner(embedder)
         self._plans: OrderedDict[tuple[str, int], _Plan] = OrderedDict()
         self._alerts: set[asyncio.Task[None]] = set()
 
@@ -326,7 +329,8 @@ class Runner:
         if turn is None or loaded is None:
             return None
         kind = classify(sentence, own_words(loaded.overrides))
-        if kind != "fact":
+        linked = links(sentence)
+        if kind != "fact" and not linked:
             return CheckedSentence(sentence, kind=kind)
         if not turn.searches:  # the model answered without looking anything up
             base, question = loaded.agent.knowledge_base_id, draft.request.question
@@ -341,7 +345,9 @@ class Runner:
         if citations and not draft.speech.said:
             leads = turn.leads if self._quotes(turn) else ()
             draft.speech.leads = [*leads, *self._language_note(draft, turn, citations)]
-        return CheckedSentence(sentence, citations) if citations else None
+        if not citations or not linked <= links(" ".join(f"{one.quote} {one.source}" for one in citations)):
+            return None
+        return CheckedSentence(sentence, citations)
 
     def _language_note(
         self, draft: _Draft, turn: Turn, citations: Sequence[Citation]
@@ -383,7 +389,10 @@ class Runner:
         tools: list[Tool] = [search_knowledge(self._searcher, base), query_table(self._searcher, base)]
         if HandoffPolicy(agent.handoff_rules).offers_human:
             tools.append(HAND_OFF)
-        return AgentLoop(tools, self._offline.model, self._settings, self._note_failure)
+        return AgentLoop(tools, self._offline.model, self._settings, self._note_failure, self._asked_for)
+
+    async def _asked_for(self, words: str, tool: Tool) -> bool:
+        return await asyncio.to_thread(self._planner.tool_for, words, {tool.name: tool.examples}) == tool.name
 
     def _language(self, agent: AgentRead, request: TurnRequest) -> str:
         if agent.language != "customer":
