@@ -13,13 +13,37 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 START_SECONDS = 120.0  # a machine that does much else at the same time
 SERVE = (sys.executable, "-c", "from agentflow.cli import app; app()", "serve")
+
+
+class Process(Protocol):
+    """What is used of `subprocess.Popen`."""
+
+    stdout: IO[str] | None
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+def started(environment: Mapping[str, str]) -> Process:
+    """A server started as a person would start it."""
+    return subprocess.Popen(
+        SERVE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def free_port() -> int:
@@ -42,23 +66,20 @@ class LiveApp:
     admin_password: str = ""
     api_key: str = ""
     output: list[str] = field(default_factory=list)
-    process: subprocess.Popen[str] | None = None
+    process: Process | None = None
+    launch: Callable[[Mapping[str, str]], Process] = started
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, command: Sequence[str] = SERVE, **environment: str) -> LiveApp:
+    def start(self, **environment: str) -> LiveApp:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("AGENTFLOW_", "OPENAI_"))}
         own = {"AGENTFLOW_HOME": str(self.home), "AGENTFLOW_PORT": str(self.port)}
         if self.database_url:
             own["AGENTFLOW_DATABASE_URL"] = self.database_url
-        self.process = subprocess.Popen(
-            command,
-            env={**clean, **own, **self.environment, **environment, "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        self.process = self.launch(
+            {**clean, **own, **self.environment, **environment, "PYTHONUNBUFFERED": "1"}
         )
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         self.wait_until(self.ready, START_SECONDS)
@@ -73,7 +94,7 @@ class LiveApp:
                 setattr(self, name, found.group(1))
         return self
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: Process) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             self.output.append(line.rstrip("\n"))
