@@ -19,8 +19,9 @@ from knowledge.errors import (
 if TYPE_CHECKING:  # the reading subprocess uses this module and must not pay for loading the settings
     from agentflow.kit.settings import IngestSettings
 
+MIB = 1024 * 1024
 # 2 million cells are about 70 MiB of sheet XML; what unpacks to much more is a bomb or over the cell limit.
-MAX_UNPACKED_BYTES = 128 * 1024 * 1024
+MAX_UNPACKED_BYTES = 128 * MIB
 
 Kind = Literal["pdf", "excel", "calamine", "ods", "csv", "text", "html", "site"]
 
@@ -64,7 +65,7 @@ def kind_of(filename: str) -> Kind:
 class Caps:
     """What one file may cost a reader: counts, code points, bytes, seconds and MiB."""
 
-    max_bytes: int = 20 * 1024 * 1024
+    max_bytes: int = 20 * MIB
     max_pages: int = 1000
     max_rows: int = 200_000
     max_cells: int = 2_000_000
@@ -101,8 +102,14 @@ def check_bytes(found: int, limit: int, *, of: str = "The file") -> None:
     """KN-02: `of` would have `found` bytes. Raises FileTooLarge."""
     if found > limit:
         raise FileTooLarge(
-            f"{of} has {found:,} bytes; the limit is {limit:,} bytes.", limit=limit, found=found
+            f"{of} has {found:,} bytes; the limit is {in_bytes(limit)}.", limit=limit, found=found
         )
+
+
+def in_bytes(limit: int) -> str:
+    """To the byte, and in MiB where that is a whole number."""
+    whole, rest = divmod(limit, MIB)
+    return f"{limit:,} bytes" + (f" ({whole} MiB)" if whole and not rest else "")
 
 
 def check_pages(found: int, limit: int) -> None:

@@ -19,11 +19,12 @@ class KnowledgeBaseCreate(BaseModel):
 
 
 class Limits(BaseModel):
-    """What a knowledge base may hold: sources, and bytes of all of them together or of each."""
+    """What a knowledge base may hold: sources, bytes of all of them together or of each, pages of a file."""
 
     max_sources: int
     max_bytes: int
     max_bytes_per_file: bool
+    max_pages: int
 
 
 class KnowledgeBaseRead(BaseModel):

@@ -434,6 +434,7 @@ def read_knowledge_base(base: KnowledgeBase, settings: IngestSettings) -> Knowle
             max_sources=settings.max_sources,
             max_bytes=settings.max_bytes,
             max_bytes_per_file=settings.max_bytes_per_file,
+            max_pages=settings.max_pages,
         ),
     )
 

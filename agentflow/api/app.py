@@ -56,7 +56,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         redoc_url=None,
         middleware=[
             Middleware(RequestMetrics),
-            Middleware(BodyLimit, max_bytes=settings.ingest.max_bytes + 1024 * 1024),
+            Middleware(BodyLimit, max_file_bytes=settings.ingest.max_bytes),
         ],
     )
     errors.install(app)

@@ -11,6 +11,7 @@ from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from knowledge import service as knowledge
 from knowledge import sync
+from knowledge.limits import READABLE
 from knowledge.schemas import (
     KnowledgeBaseCreate,
     KnowledgeBaseRead,
@@ -74,7 +75,7 @@ async def upload_source(
     knowledge_base_id: str,
     app: App,
     who: KnowledgeWriter,
-    file: Annotated[UploadFile, File(description=".pdf, .xlsx, .csv or .txt")],
+    file: Annotated[UploadFile, File(description=", ".join(READABLE))],
     public: Annotated[bool | None, Form(description="visitors may open the file itself")] = None,
 ) -> SourceRead:
     """Add a file, or replace the source of the same name; it is read in the background, watch its state."""

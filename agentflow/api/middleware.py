@@ -9,16 +9,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agentflow.api.errors import problem
 from agentflow.kit.errors import BadRequest, TooLarge
 from agentflow.kit.telemetry import HTTP
+from knowledge.limits import in_bytes
 
-MIB = 1024 * 1024
+FORM_BYTES = 1024 * 1024  # what a request may hold beside the largest file
 
 
 class BodyLimit:
-    """Refuses a body above `max_bytes`, announced or not, before anything keeps it."""
+    """Refuses a body too large for a file of `max_file_bytes`, announced or not, before anything keeps it."""
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_file_bytes: int) -> None:
         self.app = app
-        self.max_bytes = max_bytes
+        self.max_bytes = max_file_bytes + FORM_BYTES
+        self._told = f"the limit for a file is {in_bytes(max_file_bytes)}."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the bytes on their way in."""
@@ -41,16 +43,15 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.max_bytes:
-                raise TooLarge(f"The request has more than {self.max_bytes} bytes.", limit=self.max_bytes)
+                found = f"The request has more than {self.max_bytes:,} bytes"
+                raise TooLarge(f"{found}; {self._told}", limit=self.max_bytes)
             return message
 
         await self.app(scope, counted, send)
 
     def _refusal(self, found: int) -> ASGIApp:
         refused = TooLarge(
-            f"The request has {found / MIB:.1f} MiB; at most {self.max_bytes / MIB:.1f} MiB are taken.",
-            limit=self.max_bytes,
-            found=found,
+            f"The request has {found:,} bytes; {self._told}", limit=self.max_bytes, found=found
         )
         return problem(refused.problem())
 

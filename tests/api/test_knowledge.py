@@ -159,12 +159,17 @@ def test_that_the_eleventh_source_is_refused_and_says_which_limit(shelf: Shelf) 
     assert len(shelf.names()) == 10
 
 
-def test_that_bytes_above_the_limit_are_refused(shelf: Shelf) -> None:
+def test_that_20_mib_are_taken_to_the_byte_and_one_more_is_refused(shelf: Shelf) -> None:
     limit = 20 * 1024 * 1024
     status, problem = shelf.upload("big.txt", b"a" * (limit + 1))
     assert (status, problem["code"]) == (413, "too_large")
     assert (problem["limit"], problem["found"]) == (limit, limit + 1)
+    assert "has 20,971,521 bytes; the limit is 20,971,520 bytes (20 MiB)" in problem["detail"]
     assert shelf.names() == []
+    whole = shelf.add("whole.txt", b" " * limit)
+    assert (whole["state"], whole["bytes"]) == ("ready", limit)
+    assert shelf.upload("one byte.txt", b"a")[0] == 413
+    assert shelf.names() == ["whole.txt"]
 
 
 @pytest.mark.parametrize("name", ["letter.docx", "archive.zip", "noextension", "pages.site"])

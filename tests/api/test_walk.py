@@ -151,6 +151,7 @@ def test_that_a_body_above_the_limit_is_refused(live_app: LiveApp) -> None:
     status, body = live_app.upload(live_app.knowledge_base(), "big.txt", b"a" * (22 * 1024 * 1024))
     assert status == 413
     assert body["limit"] > 20 * 1024 * 1024
+    assert body["detail"].endswith("the limit for a file is 20,971,520 bytes (20 MiB).")
 
 
 def test_that_a_repeated_post_is_done_once(live_app: LiveApp) -> None:

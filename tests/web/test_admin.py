@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.async_api import FilePayload, Page, Route, expect
 
 from tests.e2e.live import LiveApp
-from tests.web.browsing import NEW_PASSWORD, PHONE, QUESTION, Visit, open_admin, open_demo
+from tests.web.browsing import NEW_PASSWORD, PHONE, QUESTION, Visit, open_admin, open_demo, violations
 
 
 def text_file(name: str, words: str) -> FilePayload:
@@ -47,6 +47,7 @@ async def test_that_files_are_taken_in_watched_and_refused_by_name(live_app: Liv
     await expect(taken).to_contain_text("1 passage")
     await expect(page.locator("#usage")).to_contain_text("of 10 sources")
     await expect(page.locator("#usage")).to_contain_text("of 20 MiB")
+    await expect(page.locator(".drop")).to_contain_text("20 MiB (20,971,520 bytes) together")
     await taken.get_by_label("Public").check()
     await page.reload()
     await expect(taken.get_by_label("Public")).to_be_checked()
@@ -118,9 +119,88 @@ async def test_that_a_bin_with_nothing_to_restore_says_so(live_app: LiveApp, vis
     await page.route("**/sources?deleted=true*", expired)
     await page.reload()
     await page.get_by_text("Recently deleted (0)").click()
-    await expect(page.locator(".bin li")).to_have_text(
-        "Nothing here. A file you delete can be restored for 30 days."
-    )
+    await expect(page.locator(".bin li")).to_have_text("Nothing was deleted.")
+    await expect(page.locator(".bin")).to_contain_text("It waits here for 30 days")
+
+
+async def test_that_a_deleted_file_is_ended_for_good_only_when_that_is_confirmed(
+    live_app: LiveApp, visit: Visit
+) -> None:
+    page = await open_admin(visit, live_app)
+    await page.set_input_files("#files", [text_file("shed.txt", "The garden shed is painted green.")])
+    taken = page.locator(row(page, "shed.txt"))
+    await expect(taken.locator(".state")).to_have_text("Ready", timeout=30_000)
+    await taken.get_by_role("button", name="Delete shed.txt").click()
+    await page.get_by_text("Recently deleted").click()
+    erase = page.get_by_role("button", name="Delete for good: shed.txt")
+    await erase.click()
+    dialog = page.get_by_role("dialog", name="Delete shed.txt for good?")
+    await expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    assert await violations(page) == []
+    await page.keyboard.press("Escape")
+    await expect(erase).to_have_count(1)
+    await erase.click()
+    await dialog.get_by_role("button", name="Delete for good", exact=True).click()
+    report = page.get_by_role("dialog", name="shed.txt is gone for good")
+    await expect(report).to_contain_text("1 file of 1 version, 33 bytes")
+    await expect(report).to_contain_text("1 passage, 0 tables")
+    await expect(report).to_contain_text("1 vector of passages, 1 of sentences")
+    await report.get_by_role("button", name="Close").click()
+    await expect(erase).to_have_count(0)
+    await expect(page.locator(".bin summary")).to_be_focused()
+
+
+async def test_that_a_file_of_a_known_name_is_compared_before_it_replaces_the_old_one(
+    live_app: LiveApp, visit: Visit
+) -> None:
+    visitor = live_app.visit()
+    page = await open_admin(visit, live_app)
+    await page.set_input_files("#files", [text_file("boat.txt", "The boat trip starts at ten o'clock.")])
+    taken = page.locator(row(page, "boat.txt"))
+    await expect(taken.locator(".state")).to_have_text("Ready", timeout=30_000)
+    visitor.say("When does the boat trip start?", "c1")
+    assert "ten" in visitor.wait_for_answer()["text"]
+    newer = text_file("boat.txt", "The boat trip starts at eleven o'clock.")
+    await page.set_input_files("#files", [newer])
+    await page.get_by_role("button", name="See what would change: boat.txt").click()
+    change = page.locator(".changes li:has(b:text-is('When does the boat trip start?'))")
+    await expect(change.locator(".words").last).to_contain_text("eleven", timeout=60_000)
+    await page.get_by_role("button", name="Discard").click()
+    await page.get_by_role("button", name="Knowledge", exact=True).click()
+    await taken.get_by_role("button", name="New version of boat.txt").click()
+    await expect(page.get_by_label("Source to replace").locator("option:checked")).to_have_text("boat.txt")
+    await expect(page.get_by_label("New file")).to_be_focused()
+    await page.get_by_role("button", name="Knowledge", exact=True).click()
+    await taken.wait_for()
+    await page.set_input_files("#files", [newer])
+    await page.get_by_role("button", name="Replace now: boat.txt").click()
+    await expect(page.locator(".uploads li")).to_have_count(0)
+    await expect(taken.locator(".state")).to_have_text("Ready", timeout=30_000)
+    visitor.say("When does the boat trip start?", "c2")
+    assert "eleven" in visitor.wait_for_answer(2)["text"]
+    await taken.get_by_role("button", name="Delete boat.txt").click()
+    await expect(taken).to_have_count(0)
+
+
+async def test_that_a_workspace_without_a_knowledge_base_makes_one(live_app: LiveApp, visit: Visit) -> None:
+    page = await open_admin(visit, live_app)
+    asked: list[str | None] = []
+
+    async def none_yet(route: Route) -> None:
+        if route.request.method == "POST":
+            asked.append(route.request.post_data)
+            await route.fulfill(status=201, json={"id": "kb_1"})
+        elif asked:
+            await route.fallback()
+        else:
+            await route.fulfill(json={"items": [], "next_cursor": None})
+
+    await page.route("**/knowledge-bases*", none_yet)
+    await page.reload()
+    await expect(page.locator(".drop")).to_be_hidden()
+    await page.get_by_role("button", name="Make a knowledge base").click()
+    await expect(page.locator(".drop")).to_be_visible()
+    assert asked == ['{"name":"Knowledge"}']
 
 
 async def test_that_staff_see_an_answer_with_the_numbers_and_quotes_the_visitor_sees(

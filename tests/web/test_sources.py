@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
@@ -42,6 +46,18 @@ def app(tmp_path: Path, site: Website, google: Google) -> Iterator[LiveApp]:
     app.stop()
 
 
+def sync_of(app: LiveApp, name: str) -> dict[str, Any]:
+    return next(dict(source["sync"]) for source in app.sources() if source["name"] == name)
+
+
+def mails(app: LiveApp) -> list[EmailMessage]:
+    files = (app.home / "mail").glob("*.eml")
+    return [
+        email.message_from_bytes(path.read_bytes(), EmailMessage, policy=email.policy.default)
+        for path in files
+    ]
+
+
 async def test_that_addresses_and_google_documents_are_added_watched_and_synced(
     app: LiveApp, site: Website, google: Google, visit: Visit
 ) -> None:
@@ -52,11 +68,31 @@ async def test_that_addresses_and_google_documents_are_added_watched_and_synced(
     name = f"{site.url.removeprefix('http://')}/lamp"
     row = admin.locator(f".files li:has(b:text-is('{name}'))")
     await expect(row.locator(".state")).to_have_text("Ready", timeout=30_000)
-    await expect(row).to_contain_text("checked")
+    await expect(row).to_contain_text("Checked just now · next check in")
+    every = row.get_by_label(f"How often {name} is checked")
+    await expect(every.locator("option:checked")).to_have_text("every hour")
+    for choice, seconds in (
+        ("every 6 hours", 6 * 3600),
+        ("every week", 7 * 86400),
+        ("never by itself", None),
+    ):
+        await every.select_option(label=choice)
+        app.wait_until(lambda wanted=seconds: sync_of(app, name)["every_seconds"] == wanted, 10)
+    await expect(row).to_contain_text("no further checks by itself")
+    await admin.reload()
+    await expect(every.locator("option:checked")).to_have_text("never by itself")
+
     site.fail("/lamp", 404)
-    await row.get_by_role("button", name=f"Sync {name} now").click()
+    await row.get_by_role("button", name=f"Sync now: {name}").click()
     await expect(row.locator(".problem")).to_contain_text("there is no such page", timeout=30_000)
-    await expect(row.locator(".problem")).to_contain_text("Answers come from what was there before.")
+    await expect(row.locator(".problem")).to_contain_text("The version from before keeps answering.")
+    await expect(row.locator(".state")).to_have_text("Update failed")
+    await expect(row).to_contain_text("Last worked")
+    app.wait_until(lambda: mails(app), 20)
+    (mail,) = mails(app)
+    assert mail["To"] == app.admin_email
+    assert name in str(mail["Subject"])
+    assert f"{app.url}/admin#knowledge" in mail.get_content()
 
     await admin.get_by_label("Address of a page or site").fill("http://10.0.0.1/")
     await admin.get_by_role("button", name="Add address").click()

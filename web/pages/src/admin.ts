@@ -5,18 +5,14 @@ import { ConversationsTab } from "./conversations";
 import { endConsent } from "./google";
 import { KnowledgeTab } from "./knowledge";
 import { logInForm, passwordForm } from "./login";
-import { QuestionsTab } from "./questions";
+import { QuestionsTab, type Comparison } from "./questions";
 import { clearToast, reason, toast } from "./toast";
 
 const app = document.querySelector<HTMLElement>("#app") ?? document.body;
 const api = new Api();
 let tab: { node: HTMLElement; stop(): void } | null = null;
 
-const TABS = {
-  knowledge: { label: "Knowledge", make: () => new KnowledgeTab(api) },
-  questions: { label: "Questions", make: () => new QuestionsTab(api) },
-  conversations: { label: "Conversations", make: ({ staff }: Identity) => new ConversationsTab(api, staff.id) },
-};
+const TABS = { knowledge: "Knowledge", questions: "Questions", conversations: "Conversations" };
 type TabName = keyof typeof TABS;
 
 function show(...nodes: HTMLElement[]): void {
@@ -32,15 +28,17 @@ function enter(identity: Identity | null): void {
   void endConsent(api);
   const place = h("div");
   const nav = h("nav", { "aria-label": "Sections" });
-  const open = (name: TabName) => {
+  const open = (name: TabName, comparison: Comparison | null = null) => {
     tab?.stop();
     clearToast();
-    tab = TABS[name].make(identity);
+    if (name === "questions") tab = new QuestionsTab(api, comparison);
+    else if (name === "conversations") tab = new ConversationsTab(api, identity.staff.id);
+    else tab = new KnowledgeTab(api, (base, source, file) => open("questions", { base, source, file }));
     place.replaceChildren(tab.node);
     for (const button of nav.querySelectorAll("button")) button.ariaCurrent = button.name === name ? "page" : null;
     history.replaceState(null, "", `#${name}`);
   };
-  for (const [name, { label }] of Object.entries(TABS)) {
+  for (const [name, label] of Object.entries(TABS)) {
     const button = h("button", { type: "button", name }, label);
     button.addEventListener("click", () => open(name as TabName));
     nav.append(button);

@@ -4,62 +4,25 @@ import { AddressForm } from "./addresses";
 import { Problem, type Api } from "./api";
 import { Bin, type Binned } from "./bin";
 import { GooglePicker } from "./google";
+import { Row, type Source } from "./source";
 import { reason, toast } from "./toast";
+import { size } from "./words";
 
 interface KnowledgeBase {
   id: string;
   name: string;
-  limits: { max_sources: number; max_bytes: number };
+  limits: { max_sources: number; max_bytes: number; max_bytes_per_file: boolean; max_pages: number };
 }
 
-type State = "fetching" | "queued" | "reading" | "embedding" | "ready" | "failed";
-
-interface Source {
-  id: string;
-  name: string;
-  state: State;
-  progress: { done: number; total: number };
-  reason: { code: string; detail: string } | null;
-  warning: string | null;
-  pages: number;
-  passages: number;
-  live_version: number | null;
-  bytes: number;
-  public: boolean;
-  origin: "upload" | "url" | "site" | "google_doc" | "google_sheet";
-  location: string | null;
-  sync: Sync | null;
-}
-
-/** How a source that is fetched keeps up with the original. */
-interface Sync {
-  every_seconds: number | null;
-  running: boolean;
-  synced_at: string | null;
-  sync_error: { code: string; detail: string } | null;
-}
-
-const MIB = 1024 * 1024;
 const POLL_MS = 700;
+const WORDS_MS = 30_000; // "5 minutes ago" has to stay true
 const UPLOAD = "M12 16V4m0 0L7 9m5-5l5 5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3";
-const TRASH = "M4 7h16M9 7V4h6v3m-8 0l1 13h8l1-13";
-const AGAIN = "M4 12a8 8 0 0 1 14-5l2 2m0-5v5h-5M20 12a8 8 0 0 1-14 5l-2-2m0 5v-5h5";
 const DISMISS = "M6 6l12 12M18 6L6 18";
-const STATES: Record<State, string> = {
-  fetching: "Fetching",
-  queued: "Queued",
-  reading: "Reading",
-  embedding: "Indexing",
-  ready: "Ready",
-  failed: "Failed",
-};
-/** What the server counts as pages; of other kinds of file there is always one, which tells nobody anything. */
-const UNITS: Record<string, string> = { pdf: "page", xlsx: "sheet", xlsm: "sheet" };
-const WARNINGS: Record<string, string> = {
-  no_text: "No text was found in this file (a scan, or empty), so nothing can be answered from it.",
-  partial: "Some pages of this file are damaged; they are left out.",
-  uncalculated: "Some formulas have no stored value, so their cells are empty here. Open the file in a spreadsheet program, save it, and upload it again.",
-};
+const UPKEEP =
+  "Addresses and Google files are looked at again by themselves. When that fails, the version from before keeps answering, and you get a mail.";
+
+/** Opens the comparison of a source with a new version of it; the file may be chosen there. */
+export type Compare = (base: string, source: string, file: File | null) => void;
 
 export class KnowledgeTab {
   readonly node = h("main", { class: "page" });
@@ -71,25 +34,36 @@ export class KnowledgeTab {
   private readonly usage = h("p", { class: "quiet", id: "usage" });
   private readonly list = h("ul", { class: "files" });
   private readonly uploads = h("ul", { class: "files uploads", "aria-live": "polite" });
-  private readonly bin = new Bin((id) => this.restore(id));
+  private readonly bin: Bin;
   private readonly hint = h("p", { class: "quiet" }, "Public: visitors may open the whole file, not only the passage an answer quotes.");
+  private readonly room = h("span", { class: "quiet" });
   private readonly input = h("input", { type: "file", multiple: true, class: "unseen", id: "files", disabled: true });
   private readonly drop = h(
     "label",
     { class: "drop", for: "files" },
     icon(UPLOAD, 28),
     h("b", {}, "Drop files here, or choose them"),
-    h("span", { class: "quiet" }, "PDF, Excel, OpenDocument sheets, CSV, text and HTML files"),
+    h("span", { class: "quiet" }, "PDF, Excel, OpenDocument sheets, CSV, text and HTML. A file of a name that is here replaces that one."),
+    this.room,
   );
+  private readonly help = h("p", { class: "quiet" }, UPKEEP);
   private readonly address = new AddressForm((body) => this.add("url", body));
   private readonly google: GooglePicker;
   private readonly bases = h("select", { "aria-label": "Knowledge base" });
   private readonly rows = new Map<string, Row>();
 
-  constructor(private readonly api: Api) {
+  constructor(
+    private readonly api: Api,
+    private readonly compare: Compare,
+  ) {
+    this.bin = new Bin(
+      api,
+      (id) => this.restore(id),
+      () => this.showBin(),
+    );
     const heading = h("div", { class: "heading" }, h("h1", {}, "Knowledge"), this.bases, this.usage);
     this.google = new GooglePicker(api, (body) => this.add("google", body));
-    const adding = [this.input, this.drop, this.address.node, this.google.node];
+    const adding = [this.input, this.drop, this.address.node, this.google.node, this.help];
     this.node.append(heading, ...adding, this.uploads, this.list, this.hint, this.bin.node);
     this.hint.hidden = this.bin.node.hidden = true;
     this.input.addEventListener("change", () => {
@@ -115,9 +89,22 @@ export class KnowledgeTab {
     this.bases.replaceChildren(...this.known.map(({ id, name }) => h("option", { value: id }, name)));
     this.bases.hidden = this.known.length < 2;
     const [first] = this.known;
-    this.drop.hidden = this.address.node.hidden = this.google.node.hidden = this.input.disabled = !first;
+    for (const node of [this.drop, this.address.node, this.google.node, this.help]) node.hidden = !first;
+    this.input.disabled = !first;
     if (first) return this.choose(first.id);
-    this.list.replaceChildren(h("li", { class: "nothing" }, "There is no knowledge base yet. Make one with the API: POST /api/v1/knowledge-bases."));
+    const make = h("button", { type: "button", class: "primary" }, "Make a knowledge base");
+    make.addEventListener("click", () => void this.make());
+    this.list.replaceChildren(h("li", { class: "nothing" }, h("p", {}, "There is no knowledge base yet. Files and addresses go into one, and agents answer from it."), make));
+  }
+
+  private async make(): Promise<void> {
+    try {
+      await this.api.ask("POST", "knowledge-bases", { name: "Knowledge" });
+    } catch (error) {
+      toast(reason(error));
+    }
+    this.list.replaceChildren();
+    await this.start();
   }
 
   private async choose(id: string): Promise<void> {
@@ -140,7 +127,7 @@ export class KnowledgeTab {
       toast(reason(error));
     }
     const moving = this.sources.some(({ state, sync }) => (state !== "ready" && state !== "failed") || sync?.running);
-    if (moving && !this.stopped) this.timer = window.setTimeout(() => void this.refresh(), POLL_MS);
+    if (!this.stopped) this.timer = window.setTimeout(() => void this.refresh(), moving ? POLL_MS : WORDS_MS);
   }
 
   private render(): void {
@@ -150,7 +137,10 @@ export class KnowledgeTab {
     const counted = this.sources.filter(({ state, live_version }) => state !== "failed" || live_version !== null);
     const bytes = counted.reduce((sum, source) => sum + source.bytes, 0);
     const count = `${counted.length} of ${limits.max_sources} sources`;
-    this.usage.textContent = `${count} · ${size(bytes)} of ${size(limits.max_bytes)}`;
+    const each = limits.max_bytes_per_file;
+    this.usage.textContent = `${count} · ${size(bytes)}${each ? "" : ` of ${size(limits.max_bytes)}`}`;
+    const most = `${size(limits.max_bytes)} (${limits.max_bytes.toLocaleString("en")} bytes)`;
+    this.room.textContent = `At most ${limits.max_sources} sources, ${most} ${each ? "each" : "together"}, and ${limits.max_pages.toLocaleString("en")} pages in a file.`;
     for (const [id, row] of this.rows) {
       if (this.sources.some((source) => source.id === id)) continue;
       row.node.remove();
@@ -168,18 +158,20 @@ export class KnowledgeTab {
     let row = this.rows.get(source.id);
     if (row) return row;
     row = new Row(source, {
-      publish: (value) => this.publish(source, value),
+      publish: (value) => void this.change("PATCH", `sources/${source.id}`, { public: value }),
       remove: () => void this.remove(source),
-      sync: () => void this.sync(source),
+      sync: () => void this.change("POST", `sources/${source.id}/sync`),
+      schedule: (seconds) => void this.change("PATCH", `sources/${source.id}`, { sync_every_seconds: seconds }),
+      compare: () => this.compare(this.base?.id ?? "", source.id, null),
     });
     this.rows.set(source.id, row);
     this.list.append(row.node);
     return row;
   }
 
-  private async publish(source: Source, value: boolean): Promise<void> {
+  private async change(method: "POST" | "PATCH", path: string, body?: object): Promise<void> {
     try {
-      await this.api.ask("PATCH", `sources/${source.id}`, { public: value });
+      await this.api.ask(method, path, body);
     } catch (error) {
       toast(reason(error));
     }
@@ -198,19 +190,10 @@ export class KnowledgeTab {
     return true;
   }
 
-  private async sync({ id }: Source): Promise<void> {
-    try {
-      await this.api.ask("POST", `sources/${id}/sync`);
-    } catch (error) {
-      toast(reason(error));
-    }
-    await this.refresh();
-  }
-
   private async remove({ id, name }: Source): Promise<void> {
     try {
       await this.api.ask("DELETE", `sources/${id}`);
-      toast(`${name} is deleted.`, { label: "Undo", run: () => void this.restore(id) });
+      toast(`${name} is deleted; no answer uses it any more.`, { label: "Undo", run: () => void this.restore(id) });
     } catch (error) {
       toast(reason(error));
     }
@@ -239,27 +222,57 @@ export class KnowledgeTab {
 
   /** One after another, so that a refusal for want of room names the right file. */
   private async upload(files: File[]): Promise<void> {
+    if (!this.base) return;
     const waiting = files.map((file) => {
       const state = h("span", { class: "state" }, "Waiting");
       const node = h("li", {}, h("div", { class: "what" }, h("b", {}, file.name), h("span", { class: "quiet" }, size(file.size))), state);
       this.uploads.append(node);
       return { file, state, node };
     });
-    for (const { file, state, node } of waiting) {
-      state.textContent = "Uploading…";
-      const bar = h("progress", { "aria-label": `Uploading ${file.name}` });
-      node.append(bar);
-      const body = new FormData();
-      body.append("file", file);
-      try {
-        await this.api.ask("POST", this.path, body);
-        node.remove();
-      } catch (error) {
-        bar.remove();
-        this.refused(node, state, error);
-      }
-      await this.refresh();
+    await this.refresh(); // what is here now decides what would be replaced
+    for (const one of waiting) {
+      const name = one.file.name.normalize("NFC");
+      const known = this.sources.find((each) => each.origin === "upload" && each.live_version !== null && each.name === name);
+      if (known) this.askFirst(known, one.file, one.node, one.state);
+      else await this.send(one.file, one.node, one.state);
     }
+  }
+
+  /** A file of a known name would take that one's place: the admin may see first what that changes. */
+  private askFirst({ id }: Source, file: File, node: HTMLElement, state: HTMLElement): void {
+    state.textContent = "Replaces the one that is here";
+    const button = (label: string, run: () => void, kind = "") => {
+      const made = h("button", { type: "button", class: kind, "aria-label": `${label}: ${file.name}` }, label);
+      made.addEventListener("click", run);
+      return made;
+    };
+    const actions = h(
+      "div",
+      { class: "actions" },
+      button("See what would change", () => this.compare(this.base?.id ?? "", id, file), "primary"),
+      button("Replace now", () => {
+        actions.remove();
+        void this.send(file, node, state);
+      }),
+      button("Cancel", () => node.remove(), "plain"),
+    );
+    node.append(actions);
+  }
+
+  private async send(file: File, node: HTMLElement, state: HTMLElement): Promise<void> {
+    state.textContent = "Uploading…";
+    const bar = h("progress", { "aria-label": `Uploading ${file.name}` });
+    node.append(bar);
+    const body = new FormData();
+    body.append("file", file);
+    try {
+      await this.api.ask("POST", this.path, body);
+      node.remove();
+    } catch (error) {
+      bar.remove();
+      this.refused(node, state, error);
+    }
+    await this.refresh();
   }
 
   private refused(node: HTMLElement, state: HTMLElement, error: unknown): void {
@@ -283,71 +296,4 @@ export class KnowledgeTab {
       void this.upload([...(event.dataTransfer?.files ?? [])]);
     });
   }
-}
-
-interface RowActions {
-  publish(value: boolean): void;
-  remove(): void;
-  sync(): void;
-}
-
-/** One source in the list, changed in place so that focus and the progress bar do not jump. */
-class Row {
-  readonly node: HTMLLIElement;
-  private readonly facts = h("span", { class: "quiet" });
-  private readonly state = h("span", { class: "state" });
-  private readonly bar: HTMLProgressElement;
-  private readonly note = h("p", { hidden: true });
-  private readonly box = h("input", { type: "checkbox" });
-  private readonly again: HTMLButtonElement;
-
-  constructor({ name, sync }: Source, actions: RowActions) {
-    this.bar = h("progress", { "aria-label": `Progress of ${name}`, hidden: true });
-    const remove = h("button", { type: "button", class: "plain", "aria-label": `Delete ${name}` }, icon(TRASH, 20));
-    remove.addEventListener("click", () => actions.remove());
-    this.box.addEventListener("change", () => actions.publish(this.box.checked));
-    const label = h("label", { class: "public" }, this.box, "Public");
-    const what = h("div", { class: "what" }, h("b", {}, name), this.facts);
-    this.again = h("button", { type: "button", class: "plain", "aria-label": `Sync ${name} now`, title: "Sync now" }, icon(AGAIN, 20));
-    this.again.hidden = !sync;
-    this.again.addEventListener("click", () => actions.sync());
-    this.node = h("li", {}, what, this.state, label, this.again, remove, this.bar, this.note);
-  }
-
-  show(source: Source): void {
-    const { state, progress, warning, sync } = source;
-    const moving = state !== "ready" && state !== "failed";
-    const unit = source.origin === "site" ? "page" : UNITS[source.name.split(".").pop()?.toLowerCase() ?? ""];
-    const pages = unit && source.pages ? `${plural(source.pages, unit)} · ` : "";
-    const checked = sync?.running ? " · checking now" : sync?.synced_at ? ` · checked ${moment(sync.synced_at)}` : "";
-    this.facts.textContent = `${size(source.bytes)}${moving ? "" : ` · ${pages}${plural(source.passages, "passage")}`}${checked}`;
-    this.again.disabled = moving || !!sync?.running;
-    this.state.textContent = progress.total && moving ? `${STATES[state]} ${progress.done} of ${progress.total}` : STATES[state];
-    this.state.className = `state ${warning ? "warned" : state}`;
-    this.bar.hidden = !moving;
-    this.bar.max = progress.total || 1;
-    if (progress.total) this.bar.value = progress.done;
-    else this.bar.removeAttribute("value");
-    const stale = sync?.sync_error && source.live_version !== null;
-    const failed = stale ? `The last update failed: ${sync.sync_error?.detail} Answers come from what was there before.` : source.reason?.detail;
-    const words = failed ?? (warning ? (WARNINGS[warning] ?? warning) : "");
-    this.note.textContent = words;
-    this.note.hidden = !words;
-    this.note.className = failed ? "problem" : "warning";
-    this.box.checked = source.public;
-  }
-}
-
-function moment(iso: string): string {
-  return new Date(iso).toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-}
-
-function size(bytes: number): string {
-  if (bytes < 1024) return `${bytes} bytes`;
-  if (bytes < MIB) return `${Math.ceil(bytes / 1024)} KiB`;
-  return `${(bytes / MIB).toFixed(1).replace(".0", "")} MiB`;
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }

@@ -59,7 +59,8 @@ export class FilePreview {
     this.base = "";
   }
 
-  async choose(base: string): Promise<void> {
+  /** Offers the files of a knowledge base; with `file` the comparison with `source` begins at once. */
+  async choose(base: string, source = "", file: File | null = null): Promise<void> {
     this.stop();
     this.base = base;
     this.result.replaceChildren();
@@ -67,6 +68,14 @@ export class FilePreview {
     const files = found.filter(({ origin }) => origin === "upload");
     this.sources.replaceChildren(...files.map(({ id, name }) => h("option", { value: id }, name)));
     this.node.hidden = files.length === 0;
+    if (!source) return;
+    this.sources.value = source;
+    this.input.focus();
+    if (!file) return;
+    const chosen = new DataTransfer();
+    chosen.items.add(file);
+    this.input.files = chosen.files;
+    await this.begin();
   }
 
   private async begin(): Promise<void> {
