@@ -16,7 +16,7 @@ _UNSEEN = frozenset(
 # With the first two style sheets also hide what a script shows later; an element's own style means it.
 _FADED = re.compile(r"visibility:(?:hidden|collapse)|opacity:0*\.?0*%?(?:;|!|$)")
 _HIDING = re.compile(
-    r"display:none|font-size:0*\.?0*(?:px|em|rem|pt|%)?(?:;|!|$)"
+    r"display:none|font-size:0*\.?0*(?:px|em|rem|pt|%)?(?:;|!|$)|font-size:[01](?:\.\d+)?(?:px|pt)"
     r"|(?:^|;)(?:left|top|right|bottom|margin-left|margin-top|text-indent):-\d{3,}"
     r"|clip:rect\(0|clip:rect\(1px,?1px|clip-path:inset\((?:50|100)%|transform:scale\(0\)"
     r"|(?:^|;)color:(?:transparent|rgba\(\d+,\d+,\d+,0*\.?0*\))"

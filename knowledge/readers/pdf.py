@@ -18,6 +18,7 @@ from knowledge.pages import Heading, Page, TableDraft
 from knowledge.readers.base import damage_refused
 from knowledge.readers.decoding import KIND_NAMES, sniff
 from knowledge.readers.pdf_tables import Fragment, regions
+from knowledge.readers.pdf_visible import Sight
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # damaged files log a line for every object
 
@@ -78,9 +79,10 @@ def _unlock(reader: PdfReader) -> None:
 
 def _lines_of(page: PageObject) -> _PageLines | None:
     """The lines of a page, None when it is damaged. Raises FileTooLarge for one that unpacks without end."""
-    gathered = _Gathered()
     try:
-        page.extract_text(visitor_text=gathered.visit)
+        sight = Sight(float(page.mediabox.height))
+        gathered = _Gathered(sight)
+        page.extract_text(visitor_text=gathered.visit, visitor_operand_before=sight.visit)
     except MemoryError:
         raise
     except LimitReachedError as error:
@@ -94,9 +96,10 @@ def _lines_of(page: PageObject) -> _PageLines | None:
 
 
 class _Gathered:
-    """The text of a page as pypdf brings it: its lines, and where each piece stands."""
+    """What a page shows, as pypdf brings it: its lines, and where each piece of text stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
         self.lines: list[_Line] = []
         self.fragments: list[Fragment] = []
         self._text, self._size, self._bold = "", 0.0, True
@@ -110,12 +113,15 @@ class _Gathered:
         points: float,
     ) -> None:
         """Take one piece of text."""
+        size = abs(points * _scale(matrix) * _scale(user))
+        hidden = bool(piece.strip()) and self._sight.hides(size, font)
         for number, part in enumerate(_LINE_BREAK.split(piece)):
             if number:
                 self.end_line()
+            if hidden:
+                continue
             if part.strip():
                 self._text += part
-                size = abs(points * _scale(matrix) * _scale(user))
                 self._size = max(self._size, size)
                 bold = "bold" in str((font or {}).get("/BaseFont", "")).lower()
                 self._bold = self._bold and bold

@@ -74,6 +74,8 @@ HIDDEN = [
     '<p style="visibility:hidden">SECRET</p>',
     "<p hidden>SECRET</p>",
     '<p>Shown<span style="font-size:0px">SECRET</span></p>',
+    '<p>Shown<span style="font-size:1px">SECRET</span></p>',
+    '<p>Shown<img src="a.png" alt="SECRET" title="SECRET"></p>',
     '<p style="color:#fff;background:white">SECRET</p>',
     '<p style="height:0;overflow:hidden">SECRET</p>',
     '<p style="position:absolute;left:-10000px">SECRET</p>',
