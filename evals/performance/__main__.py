@@ -15,6 +15,7 @@ BENCHMARKS = {
     "documents": True,
     "retrieval": True,
     "tables": True,
+    "indirect": True,
     "citations": False,
     "encoder": True,
     "ingest": True,
