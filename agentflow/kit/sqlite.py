@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
 import time
@@ -45,6 +46,8 @@ class _Connection(aiosqlite.Connection):
     """
 
     _begin: str | None = None  # what will open the transaction
+    _stopping = False
+    _stopped: asyncio.Future[None] | None = None
 
     @classmethod
     def open(cls, path: str, **options: bool) -> Self:
@@ -70,6 +73,17 @@ class _Connection(aiosqlite.Connection):
         """Roll back, unless nothing was done. Nobody waits: the next statement comes after it anyway."""
         if self._take_begin() is None:
             self._tx.put_nowait((None, self._conn.rollback))
+
+    def stop(self) -> asyncio.Future[None] | None:
+        """Close, and end the thread, after what it was asked before; once, as it answers nothing more."""
+        if not self._stopping:
+            self._stopping, self._stopped = True, super().stop()
+        return self._stopped
+
+    async def close(self) -> None:
+        """Stop, and wait for that: a task that is cancelled twice does one after the other."""
+        if (stopped := self.stop()) is not None:
+            await asyncio.shield(stopped)
 
     async def run(self, method: str, statement: str, parameters: Iterable[Any]) -> _Done:
         """Run one statement, from making its cursor to closing it, in the connection's thread."""

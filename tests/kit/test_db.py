@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import random
 from datetime import datetime
+from typing import cast
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import QueuePool, text
 from sqlalchemy.exc import StatementError
 
 from agentflow.kit import events
@@ -71,3 +75,41 @@ async def test_that_naive_times_are_refused(db: Database) -> None:
             await session.flush()
         session.expunge_all()
         await session.rollback()
+
+
+async def test_that_a_request_cancelled_anywhere_leaves_nothing_behind(db: Database) -> None:
+    """Cancelled twice, as a server does that shuts down: no lock, no connection, no half, no lost task."""
+    complaints: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+
+    async def write_two() -> None:
+        async with db.transaction() as session:
+            for number in (1, 2):
+                events.publish(session, "wsp_1", stream=f"cnv_{number}", kind="message", payload={})
+                for last_word in session.info["before_commit"]:
+                    await last_word(session)
+                session.info["before_commit"].clear()
+            await asyncio.sleep(0)
+
+    dice = random.Random(7)
+    before = asyncio.all_tasks()
+    for _ in range(60):
+        task = asyncio.create_task(write_two())
+        for _ in range(dice.randrange(40)):
+            await asyncio.sleep(dice.choice((0, 0, 0.0005)))
+        for _ in range(dice.randrange(1, 4)):
+            task.cancel()
+            task.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([task])
+    async with asyncio.timeout(10), db.transaction() as session:
+        kept = await events.read_events(session, "wsp_1", after=0, limit=200)
+    streams = [event.stream for event in kept]
+    assert streams.count("cnv_1") == streams.count("cnv_2")
+    while left := asyncio.all_tasks() - before:
+        await asyncio.wait(left, timeout=10)
+    gc.collect()
+    assert complaints == []
+    pool = cast(QueuePool, db.engine.pool)
+    assert pool.checkedout() == 0
