@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -191,12 +192,17 @@ class SiteOrigin:
             return _Seen(url)
 
     async def _pause(self, crawl: _Crawl, url: str) -> None:
-        rules = await self._rules(crawl, url)
-        if not rules.can_fetch(url, ROBOT):
-            raise ForbiddenByRobots("The robots.txt does not let programs read this page.")
+        rules = await self._permitted(crawl, url)
         asked = rules.crawl_delay(ROBOT)
         if asked:
             await asyncio.sleep(min(float(asked), self._settings.longest_delay_seconds))
+
+    async def _permitted(self, crawl: _Crawl, url: str) -> Protego:
+        """The rules for `url`, which they allow. Raises ForbiddenByRobots."""
+        rules = await self._rules(crawl, url)
+        if not rules.can_fetch(url, ROBOT):
+            raise ForbiddenByRobots("The robots.txt does not let programs read this page.")
+        return rules
 
     async def _rules(self, crawl: _Crawl, url: str) -> Protego:
         netloc = urlsplit(url).netloc
@@ -207,7 +213,12 @@ class SiteOrigin:
     async def _visit(self, crawl: _Crawl, url: str) -> _Seen:
         before: Mapping[str, Any] = crawl.before.get(url, {})
         known = crawl.stored.get(str(before.get("page")))
-        answer = await self._web.get(url, before if known else {}, max_bytes=self._settings.site_page_bytes)
+        answer = await self._web.get(
+            url,
+            before if known else {},
+            max_bytes=self._settings.site_page_bytes,
+            permit=partial(self._permitted, crawl),
+        )
         if answer is None:
             return await asyncio.to_thread(_look, crawl, url, known.url if known else url, known, before)
         reached = normal(answer.url) or url

@@ -7,11 +7,11 @@ import contextlib
 import email.utils
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import PurePosixPath
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from protego import Protego
 
@@ -31,8 +31,11 @@ from knowledge.limits import READABLE
 from knowledge.origins.base import Fetched, State, Wanted
 from knowledge.origins.html import decode, lean, scan
 
+Permit = Callable[[str], Awaitable[object]]  # raises when an address may not be read
+
 ROBOT = "AgentFlow"
 _REDIRECTS = 5
+_MOVED = frozenset({301, 302, 303, 307, 308})
 _ROBOTS_BYTES = 512 * 1024
 _WAIT_SECONDS, _LONGEST_WAIT = 60, 24 * 3600
 _ACCEPT = "text/html,application/xhtml+xml,application/pdf,text/*;q=0.9,*/*;q=0.5"
@@ -72,14 +75,17 @@ class Web:
         self._egress = egress
         self._settings = settings
 
-    async def get(self, url: str, validators: State, *, max_bytes: int) -> Answer | None:
-        """None when the page is what it was. Raises AddressRefused or an error of knowledge.errors."""
+    async def get(self, url: str, validators: State, *, max_bytes: int, permit: Permit) -> Answer | None:
+        """None when the page is what it was; `permit` is asked before each address it redirects to.
+
+        Raises AddressRefused or an error of knowledge.errors.
+        """
         headers = {"Accept": _ACCEPT}
         if validators.get("etag"):
             headers["If-None-Match"] = str(validators["etag"])
         if validators.get("last_modified"):
             headers["If-Modified-Since"] = str(validators["last_modified"])
-        response = await self.ask(url, headers, max_bytes=max_bytes)
+        response = await self._follow(url, headers, max_bytes, permit)
         if response.status == 304 and len(headers) > 1:
             return None
         check_status(response, url)
@@ -94,7 +100,23 @@ class Web:
             {name: value for name, value in kept.items() if value},
         )
 
-    async def ask(self, url: str, headers: Mapping[str, str], *, max_bytes: int) -> Response:
+    async def _follow(self, url: str, headers: Mapping[str, str], max_bytes: int, permit: Permit) -> Response:
+        response = await self.ask(url, headers, max_bytes=max_bytes, max_redirects=0)
+        for _ in range(_REDIRECTS):
+            target = response.headers.get("location")
+            if response.status not in _MOVED or not target:
+                break
+            try:
+                following = urljoin(response.url, target)
+            except ValueError as wrong:
+                raise PageFailed("The address redirects to something that is no address.") from wrong
+            await permit(following)
+            response = await self.ask(following, headers, max_bytes=max_bytes, max_redirects=0)
+        return response
+
+    async def ask(
+        self, url: str, headers: Mapping[str, str], *, max_bytes: int, max_redirects: int = _REDIRECTS
+    ) -> Response:
         """One request, whatever its status."""
         host = urlsplit(url).hostname
         seconds = self._settings.sync.answer_seconds
@@ -105,7 +127,7 @@ class Web:
                 headers=headers,
                 max_bytes=max_bytes,
                 timeout_seconds=seconds,
-                max_redirects=_REDIRECTS,
+                max_redirects=max_redirects,
             )
         except AnswerTooLarge as endless:
             raise FileTooLarge(
@@ -150,7 +172,9 @@ class UrlOrigin:
         """The page without its scripts, or the file as it is."""
         await self._web.visit(wanted.location)
         before = wanted.state
-        answer = await self._web.get(wanted.location, before, max_bytes=self._max_bytes)
+        answer = await self._web.get(
+            wanted.location, before, max_bytes=self._max_bytes, permit=self._web.visit
+        )
         if answer is None:
             return Fetched(None, str(before["filename"]), before)
         body = answer.body

@@ -170,6 +170,23 @@ async def test_that_robots_txt_is_obeyed(site: Website, origin: UrlOrigin) -> No
         await fetch(origin, f"{site.url}/open")
 
 
+async def test_that_the_target_of_a_redirect_has_rules_of_its_own(site: Website, origin: UrlOrigin) -> None:
+    async with serving(Website()) as other:
+        other.put("/robots.txt", "User-agent: *\nDisallow: /private/\n", kind="text/plain")
+        other.put("/private/a", page("A", "Text."))
+        other.put("/open", page("Open", "Text."))
+        site.redirect("/a", "/b")
+        site.redirect("/b", f"{other.url}/private/a")
+        site.redirect("/c", f"{other.url}/open")
+        with pytest.raises(ForbiddenByRobots):
+            await fetch(origin, f"{site.url}/a")
+        assert other.asked == ["/robots.txt"]
+        assert (await fetch(origin, f"{site.url}/c")).content
+        site.redirect("/nowhere", "http://[broken")
+        with pytest.raises((PageFailed, AddressRefused)):
+            await fetch(origin, f"{site.url}/nowhere")
+
+
 def test_that_text_is_decoded_as_browsers_do() -> None:
     said = '<meta charset="windows-1251"><p>Цена</p>'
     assert "Цена" in decode(said.encode("cp1251"), None)
