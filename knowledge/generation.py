@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit.db import now
 from agentflow.kit.errors import Misconfigured
 from knowledge import repository
-from knowledge.embedding import Embedder, FloatMatrix, FloatVector
+from knowledge.embedding import Embedder, FloatMatrix
+from knowledge.index import best_cosines
 from knowledge.lexical import LexicalIndex
 from knowledge.models import KnowledgeBase, KnowledgeGeneration
 from knowledge.ranking import CANDIDATES, Corpus, Evidence, Query, knows_language, rank
@@ -120,7 +121,7 @@ def build(content: Content, embedder: Embedder) -> Built:
     def probe(question: str) -> Evidence:
         vector = embedder.embed_query(question)
         query = Query(question, vector, embedder.foreignness(question))
-        return rank(corpus, query, best_only(np.vecdot(content.vectors, vector))).evidence
+        return rank(corpus, query, best_cosines(content.vectors, vector, CANDIDATES)).evidence
 
     headings = sorted({chunk.heading for chunk in content.chunks if chunk.heading})
     calibration = calibrate(
@@ -150,16 +151,6 @@ def embedder_knows(embedder: Embedder, sentences: Sequence[str]) -> bool:
 
 def _from_sheet(content: Content) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return np.array([chunk.row is not None for chunk in content.chunks], dtype=bool)
-
-
-def best_only(dense: FloatVector) -> FloatVector:
-    """The cosines as the vector index gives them back: its best candidates, NaN for the others."""
-    if len(dense) <= CANDIDATES:
-        return dense
-    known = np.full(len(dense), np.nan, dtype=np.float32)
-    best = np.argpartition(dense, len(dense) - CANDIDATES)[-CANDIDATES:]
-    known[best] = dense[best]
-    return known
 
 
 async def keep_generation(session: AsyncSession, base: KnowledgeBase, built: Built) -> None:

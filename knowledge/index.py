@@ -36,10 +36,10 @@ class Points:
 class Nearest(Protocol):
     """The points of one generation, ready to be searched."""
 
-    def search(self, vector: FloatVector, limit: int) -> list[tuple[str, float]]:
-        """Chunk ids with their cosine, best first.
+    def cosines(self, vector: FloatVector, limit: int) -> FloatVector:
+        """The cosine of every point, in the order they were given; NaN for all but the best `limit`.
 
-        May hold ids of chunks that are no longer live; raises Unavailable when a server does not answer.
+        Raises Unavailable when a server does not answer.
         """
         ...
 
@@ -76,7 +76,7 @@ class MemoryIndex:
 
     def fill(self, scope: Scope, points: Points) -> Nearest:
         """See VectorIndex; who holds the result holds the vectors."""
-        return _InMemory(points.chunk_ids, points.vectors)
+        return _InMemory(points.vectors)
 
     def forget(self, scope: Scope, source_id: str) -> None:
         """Nothing to do: the next generation does not hold them."""
@@ -94,14 +94,16 @@ class MemoryIndex:
 
 @dataclass(frozen=True, eq=False)
 class _InMemory:
-    chunk_ids: Sequence[str]
     vectors: FloatMatrix
 
-    def search(self, vector: FloatVector, limit: int) -> list[tuple[str, float]]:
+    def cosines(self, vector: FloatVector, limit: int) -> FloatVector:
         """See Nearest."""
-        cosines = np.vecdot(self.vectors, vector)  # on this thread alone; `@` wakes one for each core
-        best = np.arange(len(cosines))
-        if len(cosines) > limit:
-            best = np.argpartition(cosines, len(cosines) - limit)[-limit:]
-        best = best[np.argsort(-cosines[best], kind="stable")]
-        return [(self.chunk_ids[int(row)], float(cosines[row])) for row in best]
+        return best_cosines(self.vectors, vector, limit)
+
+
+def best_cosines(vectors: FloatMatrix, vector: FloatVector, limit: int) -> FloatVector:
+    """The cosine of every row, NaN for all but the best `limit`."""
+    cosines = np.vecdot(vectors, vector)  # on this thread alone; `@` wakes one for each core
+    if len(cosines) > limit:
+        cosines[np.argpartition(cosines, len(cosines) - limit)[:-limit]] = np.nan
+    return cosines

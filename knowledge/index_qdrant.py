@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
@@ -57,7 +58,8 @@ class ServerIndex:
                 self._client.upsert(name, batch, wait=True)
             for source_id, version in live:
                 self._client.delete(name, models.FilterSelector(filter=_older(scope, source_id, version)))
-        return _OnServer(self._client, name, _filter(scope, live))
+        places = {chunk_id: place for place, chunk_id in enumerate(points.chunk_ids)}
+        return _OnServer(self._client, name, _filter(scope, live), places)
 
     def forget(self, scope: Scope, source_id: str) -> None:
         """Drop every vector of a source."""
@@ -106,14 +108,20 @@ class _OnServer:
     client: QdrantClient
     name: str
     live: models.Filter
+    places: Mapping[str, int]  # of the chunks among the points
 
-    def search(self, vector: FloatVector, limit: int) -> list[tuple[str, float]]:
+    def cosines(self, vector: FloatVector, limit: int) -> FloatVector:
         """See Nearest."""
         with _answering():
             found = self.client.query_points(
                 self.name, query=vector.tolist(), query_filter=self.live, limit=limit, with_payload=False
             ).points
-        return [(_chunk_id(point.id), point.score) for point in found]
+        cosines = np.full(len(self.places), np.nan, dtype=np.float32)
+        for point in found:
+            place = self.places.get(_chunk_id(point.id))
+            if place is not None:  # else another worker is ahead
+                cosines[place] = point.score
+        return cosines
 
 
 @contextmanager

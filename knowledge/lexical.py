@@ -43,8 +43,17 @@ class Script(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
+class Shared:
+    """What texts share with a query, by their position."""
+
+    scores: FloatVector  # BM25
+    coverage: FloatVector  # share of the rarity of the query's grams that the text holds, 0 to 1
+    ceiling: float  # that rarity, unknown grams at the rarest: about the best score
+
+
+@dataclass(frozen=True, eq=False)
 class LexicalIndex:
-    """Immutable; made by `build` or `from_bytes`, asked with `scores`."""
+    """Immutable; made by `build` or `from_bytes`, asked with `compare`."""
 
     size: int  # number of texts
     _grams: _Hashes  # sorted hashes
@@ -66,47 +75,38 @@ class LexicalIndex:
         number = np.uint16 if len(texts) <= np.iinfo(np.uint16).max else np.uint32
         return cls(len(texts), grams, bounds, owners.astype(number), weights.astype(np.float16))
 
-    def scores(self, query: str, *, among: _Ints | None = None) -> FloatVector:
-        """The BM25 score of every text for the query; shape (size,), 0 where nothing is shared.
+    def compare(self, query: str, *, among: _Ints | None = None) -> Shared:
+        """What every text shares with the query.
 
-        With `among` only those texts are scored, which costs less; the others have 0.
+        With `among` only those texts are looked at, which costs less; the others have 0.
         """
-        found, repeats = self._lookup(query)
-        if not len(found):
-            return np.zeros(self.size, dtype=np.float32)
-        spans = [slice(self._starts[row], self._starts[row + 1]) for row in found]
+        hashes, repeats = _query_grams(query)
+        known, rows = self._find(hashes)
+        frequency = np.zeros(len(hashes), dtype=np.int64)
+        frequency[known] = self._starts[rows + 1] - self._starts[rows]
+        rarity = _idf(frequency, self.size) * repeats
+        ceiling = float(rarity.sum())
+        if not len(rows):
+            nothing = np.zeros(self.size, dtype=np.float32)
+            return Shared(nothing, nothing, ceiling)
+        spans = [
+            slice(first, last) for first, last in zip(self._starts[rows], self._starts[rows + 1], strict=True)
+        ]
         texts = np.concatenate([self._texts[span] for span in spans])
         weights = np.concatenate([self._weights[span] for span in spans])
-        times = np.repeat(repeats, [span.stop - span.start for span in spans])
+        grams = np.repeat(np.flatnonzero(known), frequency[known])
         if among is not None:
             wanted = np.zeros(self.size, dtype=bool)
             wanted[among] = True
             kept = np.flatnonzero(wanted[texts])
-            texts, weights, times = texts[kept], weights[kept], times[kept]
-        return np.bincount(texts, weights=weights * times, minlength=self.size).astype(np.float32)
+            texts, weights, grams = texts[kept], weights[kept], grams[kept]
+        scores = np.bincount(texts, weights=weights * repeats[grams], minlength=self.size)
+        held = np.bincount(texts, weights=rarity[grams], minlength=self.size) / max(ceiling, 1e-9)
+        return Shared(scores.astype(np.float32), np.minimum(held, 1.0).astype(np.float32), ceiling)
 
-    def ceiling(self, query: str) -> float:
-        """Sum of the rarity of the query's grams, unknown ones at the rarest: about the best score."""
-        hashes, repeats = _query_grams(query)
-        known, rows = self._find(hashes)
-        frequency = np.zeros(len(hashes), dtype=np.int64)
-        frequency[known] = np.diff(self._starts)[rows]
-        return float((_idf(frequency, self.size) * repeats).sum())
-
-    def coverage(self, query: str, number: int) -> float:
-        """Share of the query's gram rarity that text `number` holds, 0 to 1."""
-        hashes, repeats = _query_grams(query)
-        known, rows = self._find(hashes)
-        frequency = np.zeros(len(hashes), dtype=np.int64)
-        frequency[known] = np.diff(self._starts)[rows]
-        rarity = _idf(frequency, self.size) * repeats
-        spans = [self._texts[self._starts[row] : self._starts[row + 1]] for row in rows]
-        if not spans:
-            return 0.0
-        places = np.flatnonzero(np.concatenate(spans) == number)
-        ends = np.cumsum([len(span) for span in spans])
-        held = np.flatnonzero(known)[np.searchsorted(ends, places, side="right")]
-        return float(rarity[held].sum() / max(float(rarity.sum()), 1e-9))
+    def scores(self, query: str) -> FloatVector:
+        """The BM25 score of every text for the query; shape (size,), 0 where nothing is shared."""
+        return self.compare(query).scores
 
     def to_bytes(self) -> bytes:
         """The index as a file of plain arrays."""
@@ -130,11 +130,6 @@ class LexicalIndex:
                 raise ValueError(f"lexical index has format {version}, this program reads {FORMAT}")
             return cls(size, file["grams"], file["starts"], file["texts"], file["weights"])
 
-    def _lookup(self, query: str) -> tuple[_Ints, _Ints]:
-        hashes, repeats = _query_grams(query)
-        known, rows = self._find(hashes)
-        return rows, repeats[known]
-
     def _find(self, hashes: _Hashes) -> tuple[NDArray[np.bool_], _Ints]:
         """Which hashes are in the vocabulary, and the rows of those that are."""
         if not len(self._grams):
@@ -156,7 +151,7 @@ def _idf(frequency: _Ints, size: int) -> NDArray[np.float64]:
     return rarity
 
 
-@lru_cache(maxsize=256)  # one question is asked of the chunks, of the sentences, and for its ceiling
+@lru_cache(maxsize=256)  # one question is asked of the chunks and of the sentences
 def _query_grams(query: str) -> tuple[_Hashes, _Ints]:
     hashes, _ = _grams_of([query])
     return np.unique(hashes, return_counts=True)

@@ -16,9 +16,11 @@ from knowledge.embedding import FloatVector, Foreignness
 from knowledge.lexical import LexicalIndex
 
 CANDIDATES = 200  # best of each half that compete
-FINALISTS = 100  # best of those by chunk alone, whose sentences are looked at
-# A vector says most of a single sentence, letters say most of a whole chunk: two to one.
-_VECTOR_WEIGHTS, _LETTER_WEIGHTS = (1.0, 2.0), (2.0, 1.0)  # of the chunk, of its best sentence
+FINALISTS = 50  # best of those by chunk alone, whose sentences are looked at
+# Beside the chunk's vector and letters. A vector says most of a single sentence; of letters it says more how
+# much of the question stands together in one sentence than how often and in how short a one.
+_SENTENCE_VECTOR = 2.5
+_SENTENCE_COVERAGE, _CHUNK_COVERAGE = 0.7, 0.2
 _KNOWN_LANGUAGE_SHARE = 0.35  # the embedder knows a text whose vectors count at least this much
 _BOTH_KNOWN = 1.2  # vectors count this much more where the embedder knows the text too
 _ONE_KNOWN = 0.4  # and this much where it knows only the text or only the question: they differ in language
@@ -89,7 +91,8 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     `dense` is the cosine of every chunk, NaN where the vector index did not return it (it returns its best
     CANDIDATES); those count as the lowest one returned.
     """
-    lexical = corpus.chunks.scores(query.text)
+    chunks = corpus.chunks.compare(query.text)
+    lexical = chunks.scores
     known = np.flatnonzero(~np.isnan(dense))
     candidates = np.union1d(known[_best(dense[known], CANDIDATES)], _best(lexical, CANDIDATES))
     if not len(candidates):
@@ -98,15 +101,16 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     floor = dense[known].min() if len(known) else 0.0
     chunk_dense = np.nan_to_num(dense[candidates], nan=float(floor))
     share = _share(query.foreignness, corpus.embedder_knows_text)
-    vectors, letters = share * np.array(_VECTOR_WEIGHTS), (1 - share) * np.array(_LETTER_WEIGHTS)
-    score = vectors[0] * _z(chunk_dense) + letters[0] * _z(lexical[candidates])
+    score = share * _z(chunk_dense) + (1 - share) * _z(lexical[candidates])
     finalists = np.sort(_best(score, FINALISTS))
     candidates, chunk_dense, score = candidates[finalists], chunk_dense[finalists], score[finalists]
     sentences, counts = _sentences_of(corpus, candidates)
-    sentence_lexical = corpus.sentences.scores(query.text, among=sentences)
+    shared = corpus.sentences.compare(query.text, among=sentences)
     cosines = np.vecdot(corpus.sentence_vectors[sentences].astype(np.float32), query.vector)
-    near, close = _best_of_each(cosines, counts), _best_of_each(sentence_lexical[sentences], counts)
-    score += vectors[1] * _z(near) + letters[1] * _z(close)
+    near = _best_of_each(cosines, counts)
+    score += _SENTENCE_VECTOR * share * _z(near)
+    score += _SENTENCE_COVERAGE * _z(_best_of_each(shared.coverage[sentences], counts))
+    score += _CHUNK_COVERAGE * _z(chunks.coverage[candidates])
     order = np.argsort(-score, kind="stable")[:limit]
     items = tuple(
         Ranked(
@@ -121,13 +125,13 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     evidence = Evidence(
         dense=float(chunk_dense.max()),
         sentence=float(near.max()),
-        lexical=float(lexical.max()) / max(corpus.chunks.ceiling(query.text), 1e-9),
-        sentence_lexical=float(close.max()) / max(corpus.sentences.ceiling(query.text), 1e-9),
-        coverage=corpus.chunks.coverage(query.text, items[0].index) if items else 0.0,
+        lexical=float(lexical.max()) / max(chunks.ceiling, 1e-9),
+        sentence_lexical=float(shared.scores.max(initial=0.0)) / max(shared.ceiling, 1e-9),
+        coverage=float(chunks.coverage[items[0].index]) if items else 0.0,
         foreignness=query.foreignness,
         from_sheet=bool(items and corpus.from_sheet[items[0].index]),
     )
-    return Ranking(items, evidence, sentence_lexical)
+    return Ranking(items, evidence, shared.scores)
 
 
 def _best(scores: FloatVector, number: int) -> IntVector:

@@ -161,9 +161,10 @@ def echo_of(chunks: LexicalIndex, sentences: Sequence[str], owners: Sequence[int
     shared = []
     for place in _spread_out(places, _ECHO_SAMPLES):
         half, owner = _half(sentences[place], dice), owners[place]
-        scores = np.delete(chunks.scores(half), range(max(0, owner - 1), min(owner + 2, chunks.size)))
+        found = chunks.compare(half)
+        scores = np.delete(found.scores, range(max(0, owner - 1), min(owner + 2, chunks.size)))
         if len(scores):
-            shared.append(float(np.quantile(scores, 0.75)) / max(chunks.ceiling(half), 1e-9))
+            shared.append(float(np.quantile(scores, 0.75)) / max(found.ceiling, 1e-9))
     usual = _USUAL_ECHO[script_of(" ".join(_spread_out(sentences, _ECHO_SAMPLES)))]
     told = min(1.0, chunks.size / _ENOUGH_CHUNKS) if shared else 0.0
     return usual + told * (float(np.quantile(shared or [usual], 0.25)) - usual)

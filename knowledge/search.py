@@ -42,7 +42,6 @@ class _Opened:
     content: Content
     built: Built
     nearest: Nearest
-    places: dict[str, int]  # chunk id → position
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
@@ -133,12 +132,7 @@ class Searcher:
         """The embedded question, the ranking, and when the embedder was done."""
         question = Query(text, self._embedder.embed_query(text), self._embedder.foreignness(text))
         embedded = time.perf_counter()
-        dense = np.full(len(opened.places), np.nan, dtype=np.float32)
-        if opened.places:
-            for chunk_id, cosine in opened.nearest.search(question.vector, CANDIDATES):
-                place = opened.places.get(chunk_id)
-                if place is not None:
-                    dense[place] = cosine
+        dense = opened.nearest.cosines(question.vector, CANDIDATES)
         return question, rank(opened.built.corpus, question, dense, limit=limit), embedded
 
     async def _newest(
@@ -203,8 +197,7 @@ class Searcher:
             content.vectors,
         )
         nearest = await asyncio.to_thread(self._index.fill, scope, points)
-        places = {chunk.id: place for place, chunk in enumerate(content.chunks)}
-        return _Opened(state.generation, content, built, nearest, places)
+        return _Opened(state.generation, content, built, nearest)
 
 
 def _passages(opened: _Opened, sources: dict[str, LiveSource], ranking: Ranking) -> tuple[Passage, ...]:

@@ -15,9 +15,10 @@ import numpy as np
 from agentflow.kit.settings import IngestSettings
 from knowledge.chunking import ChunkDraft
 from knowledge.embedding import Embedder, FloatMatrix, FloatVector, Foreignness
-from knowledge.generation import best_only, echo, embedder_knows, indexed_text
+from knowledge.generation import echo, embedder_knows, indexed_text
+from knowledge.index import best_cosines
 from knowledge.lexical import LexicalIndex
-from knowledge.ranking import Corpus, Query, Ranking, rank
+from knowledge.ranking import CANDIDATES, Corpus, Query, Ranking, rank
 from knowledge.reading import ReaderPool
 from knowledge.refusal import Calibration, calibrate
 
@@ -86,7 +87,7 @@ class Base:
     def rank(self, question: str) -> Ranking:
         """The product's own ranking."""
         query = self.embedder.ask(question)
-        return rank(self.corpus, query, best_only(np.vecdot(self.vectors, query.vector)))
+        return rank(self.corpus, query, best_cosines(self.vectors, query.vector, CANDIDATES))
 
     @cached_property
     def calibration(self) -> Calibration:

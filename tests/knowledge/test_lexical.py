@@ -55,7 +55,7 @@ def test_that_what_no_text_holds_scores_nothing() -> None:
     index = LexicalIndex.build(SHOP)
     assert index.scores("zyxwv").tolist() == [0.0] * len(SHOP)
     assert index.scores("").tolist() == [0.0] * len(SHOP)
-    assert index.ceiling("zyxwv") > 0
+    assert index.compare("zyxwv").ceiling > 0
 
 
 def plain_grams(text: str) -> list[str]:
@@ -126,9 +126,16 @@ def test_that_bytes_with_pickled_objects_are_refused() -> None:
 
 def test_that_coverage_is_whole_for_a_text_itself_and_nothing_for_a_stranger() -> None:
     index = LexicalIndex.build(SHOP)
-    assert index.coverage(SHOP[0], 0) == pytest.approx(1.0)
-    assert index.coverage(SHOP[3], 0) == 0.0
-    assert 0.3 < index.coverage("return a purple jacket", 0) < 1.0
+    assert index.compare(SHOP[0]).coverage[0] == pytest.approx(1.0)
+    assert index.compare(SHOP[3]).coverage[0] == 0.0
+    assert 0.3 < index.compare("return a purple jacket").coverage[0] < 1.0
+
+
+def test_that_only_the_texts_asked_for_are_compared() -> None:
+    index = LexicalIndex.build(SHOP)
+    whole, part = index.compare(SHOP[0]), index.compare(SHOP[0], among=np.array([0]))
+    assert (part.scores[0], part.coverage[0]) == (whole.scores[0], whole.coverage[0])
+    assert part.scores[1:].tolist() == part.coverage[1:].tolist() == [0.0] * (len(SHOP) - 1)
 
 
 @pytest.mark.parametrize("texts", [(), ("",), ("…", "   ")])
@@ -145,7 +152,8 @@ def test_that_any_text_can_be_indexed_and_asked(texts: list[str], query: str) ->
     assert scores.shape == (len(texts),)
     assert np.isfinite(scores).all()
     assert (scores >= 0).all()
-    assert all(0 <= index.coverage(query, number) <= 1 for number in range(len(texts)))
+    coverage = index.compare(query).coverage
+    assert ((coverage >= 0) & (coverage <= 1)).all()
 
 
 @pytest.mark.parametrize(

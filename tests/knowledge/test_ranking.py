@@ -90,6 +90,14 @@ def test_that_one_very_good_sentence_lifts_its_chunk() -> None:
     assert order(even, "zzzz", [0.4, 0.4, 0.4])[0] == 1
 
 
+def test_that_words_that_stand_together_in_a_sentence_win_over_scattered_ones() -> None:
+    scattered = [("lorry on the road", 0.2), ("desks have a park", 0.2), ("behind the house", 0.2)]
+    together = [("a lorry may park behind it", 0.2), ("nothing else", 0.2), ("not a thing", 0.2)]
+    others = [[("helmets are worn", 0.2)], [("visitors sign in", 0.2)]]
+    assert order(corpus([scattered, together, *others]), "lorry park behind", [0.2] * 4)[0] == 1
+    assert order(corpus([together, scattered, *others]), "lorry park behind", [0.2] * 4)[0] == 0
+
+
 def test_that_a_chunk_the_vector_index_left_out_can_still_win_by_letters() -> None:
     assert order(FOUR, "helmets worn inside", [0.5, 0.4, np.nan, 0.3])[0] == 2
 
