@@ -19,6 +19,8 @@ BENCHMARKS = {
     "citations": False,
     "encoder": True,
     "ingest": True,
+    "large_pdf": True,
+    "many_bases": True,
     "turn": False,
     "start": False,
     "install": False,

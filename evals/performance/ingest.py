@@ -58,7 +58,7 @@ def main(data: Path) -> None:
 
 async def _measure(files: Sequence[Path]) -> None:
     async with temporary_application(jobs=False) as app:
-        texts = await _texts(app, files)
+        texts = await texts_of(app, files)
         embedder = app.ingest_deps.embedder
         await asyncio.to_thread(embedder.embed_documents, texts[:64])  # warm both up
         took = await _ingest(app, files)
@@ -79,7 +79,7 @@ async def _measure(files: Sequence[Path]) -> None:
     table("ingest", rows)
 
 
-async def _texts(app: Application, files: Sequence[Path]) -> list[str]:
+async def texts_of(app: Application, files: Sequence[Path]) -> list[str]:
     """What has to be embedded: passages and their sentences."""
     texts: list[str] = []
     for file in files:

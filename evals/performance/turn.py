@@ -214,7 +214,7 @@ async def _http(app: Application) -> None:
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - the server has no event for it
         await asyncio.sleep(0.02)
-    waits = [await asyncio.to_thread(_ask, port, number) for number in range(HTTP_ROUNDS)]
+    waits = [await asyncio.to_thread(ask, port, number) for number in range(HTTP_ROUNDS)]
     server.should_exit = True
     await serving
     table(
@@ -227,7 +227,8 @@ async def _http(app: Application) -> None:
     )
 
 
-def _ask(port: int, number: int) -> float:
+def ask(port: int, number: int) -> float:
+    """Seconds from a question to its first sentence, in a conversation of its own."""
     base = f"http://127.0.0.1:{port}/widget/v1"
     visit = _post(f"{base}/demo/sessions", {"locale": "en"}, None)
     token = visit["token"]

@@ -109,12 +109,12 @@ class LiveApp:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
-    def wait_until(self, holds: Callable[[], object], seconds: float) -> None:
+    def wait_until(self, holds: Callable[[], object], seconds: float, *, every: float = 0.05) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if holds():
                 return
-            time.sleep(0.05)
+            time.sleep(every)
         raise AssertionError(f"not within {seconds} s:\n" + "\n".join(self.output[-40:]))
 
     def stop(self) -> None:

@@ -50,8 +50,10 @@ def document(name: str, edition: int) -> bytes:
 
 
 def web_page(edition: int) -> str:
-    """The same as a page, in fewer passages."""
-    return page("Ledger", *parts(PAGE, edition))
+    """The same as a page, with as much between the parts that it has as many passages."""
+    return page(
+        "Ledger", *(part + " Nobody may take it away from there." * 26 for part in parts(PAGE, edition))
+    )
 
 
 @dataclass

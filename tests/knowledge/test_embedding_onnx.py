@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,6 +80,17 @@ def test_that_questions_may_be_asked_from_many_threads(either: OnnxEmbedder) -> 
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(either.embed_query, TEXTS * 4))
     assert np.array(together) == pytest.approx(np.array(alone * 4), abs=1e-5)
+
+
+def test_that_a_few_texts_do_not_wait_behind_a_file(either: OnnxEmbedder) -> None:
+    free = threading.Event()
+    files = [either._pool.submit(free.wait) for _ in range(2)]
+    with ThreadPoolExecutor(1) as turn:
+        try:
+            assert len(turn.submit(either.embed_documents, TEXTS[:4]).result(20)) == 4
+        finally:
+            free.set()
+    assert all(file.result() for file in files)
 
 
 def test_that_small_and_full_precision_agree(cache: Path) -> None:
