@@ -34,14 +34,23 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from agentflow.llm import slots
 from agentflow.llm.extractive import best_sentences
-from agentflow.llm.planning import HAND_OFF, SEARCH, TABLES, Planner, small_talk, with_context
+from agentflow.llm.needs import only_named, read_need, recommend
+from agentflow.llm.planning import (
+    HAND_OFF,
+    SEARCH,
+    TABLES,
+    Planner,
+    points_back,
+    small_talk,
+    with_context,
+)
 from agentflow.llm.table_plans import SURE, SURE_OF_OTHERS, plan
 from crm.teams import texts
 from knowledge.embedding import Embedder
 from knowledge.passages import SearchResult
 from knowledge.ranking import dense_share
 from knowledge.tables.lines import lines
-from knowledge.tables.query import TableAnswer
+from knowledge.tables.query import TableAnswer, TableQuery
 
 NAME = "offline"
 DEFAULT_SENTENCES = 4
@@ -217,11 +226,16 @@ class OfflineChatModel(BaseChatModel):
             ]
             return self._answer(searches[-1] if searches else None, question, prompt)
         if isinstance(last.artifact, SearchResult) and any(tool.name == TABLES for tool in self.tools):
+            asked, said = _last_words(messages)
+            need = read_need(asked[-1], asked[:-1]) if asked else None
+            fitting = recommend(need, said, last.artifact, self.embedder) if need else None
+            if fitting is not None:
+                return _query_table(fitting.query) if fitting.query else _nothing()
+            if asked and points_back(asked[-1]) and (name := only_named(last.artifact.tables, said)):
+                question = f"{name} {asked[-1]}"
             planned = plan(question, last.artifact.tables, _sure(last.artifact))
             if planned is not None:
-                arguments = planned.query.model_dump(exclude_defaults=True)
-                call = tool_call(name=TABLES, args=arguments, id=f"call_{uuid.uuid4().hex[:12]}")
-                return AIMessage("", tool_calls=[call])
+                return _query_table(planned.query)
         return self._answer(None if last.name == HAND_OFF else last.artifact, question, prompt)
 
     def _answer(self, found: object, question: str, prompt: str) -> AIMessage:
@@ -238,6 +252,19 @@ class OfflineChatModel(BaseChatModel):
             return self.answer_sentences
         match = _LENGTH.search(prompt)
         return min(int(match[1]), MAX_SENTENCES) if match else DEFAULT_SENTENCES
+
+
+def _last_words(messages: Sequence[BaseMessage]) -> tuple[list[str], str]:
+    """All that the customer said, and what the agent said last."""
+    spoken = [one.text for one in messages if isinstance(one, AIMessage) and one.text.strip()]
+    return [one.text for one in messages if isinstance(one, HumanMessage)], spoken[-1] if spoken else ""
+
+
+def _query_table(query: TableQuery) -> AIMessage:
+    arguments = query.model_dump(exclude_defaults=True)
+    return AIMessage(
+        "", tool_calls=[tool_call(name=TABLES, args=arguments, id=f"call_{uuid.uuid4().hex[:12]}")]
+    )
 
 
 def _sure(found: SearchResult) -> float:

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from agentflow.llm import phrases
+from agentflow.llm.needs import refines
 from knowledge.embedding import Embedder, FloatMatrix
 
 SEARCH, TABLES, HAND_OFF = "search_knowledge", "query_table", "hand_off"
@@ -115,7 +116,7 @@ def with_context(message: str, earlier: Sequence[str]) -> str:
     `earlier` are the customer's earlier messages, oldest first.
     """
     before = [text for text in earlier if text.strip() and small_talk(text) is None]
-    if not before or not _is_follow_up(message):
+    if not before or not (_is_follow_up(message) or refines(message, before)):
         return message
     return f"{with_context(before[-1], before[-2:-1])} {message}"
 
@@ -126,7 +127,13 @@ def _is_follow_up(message: str) -> bool:
         return False
     if phrases.FOLLOW_UP.match(_fold(message).lstrip("¿¡ ")) or _is_ellipsis(message, words):
         return True
-    if phrases.EMPTY_IT.search(_fold(message)):
+    return points_back(message)
+
+
+def points_back(message: str) -> bool:
+    """Whether a short message says "it", "that" or the like of something named before."""
+    words = _words(message)
+    if not words or len(words) > _POINTER_WORDS or phrases.EMPTY_IT.search(_fold(message)):
         return False
     return bool(phrases.POINTERS & set(words[1:])) or (len(words) > 1 and words[-1] in phrases.LAST_POINTERS)
 
