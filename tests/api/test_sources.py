@@ -7,6 +7,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,10 +16,12 @@ import pytest
 from tests.cli.calling import run
 from tests.conftest import MANY
 from tests.e2e.live import LiveApp
+from tests.knowledge import files
 from tests.knowledge.google_fake import (
     ACCOUNT,
     CLIENT,
     DOC_ID,
+    SHEET_ID,
     Google,
     google_here,
     key_file,
@@ -186,3 +189,140 @@ def test_that_a_person_agrees_through_the_browser(app: LiveApp, google: Google) 
     status, done = app.api("POST", f"{path}/authorise", {"code": "good code", "state": state})
     assert (status, done["authorised"], done["consent_url"]) == (200, True, None)
     assert app.api("GET", f"{path}/documents?q=Policies")[1]["items"][0]["id"] == DOC_ID
+
+
+def synced(app: LiveApp, source_id: str, code: str | None) -> dict[str, Any]:
+    """Fetch a source now, and wait until its error is this one."""
+    assert app.api("POST", f"/sources/{source_id}/sync")[0] == 202
+
+    def read() -> dict[str, Any]:
+        return dict(app.api("GET", f"/sources/{source_id}")[1])
+
+    def done() -> bool:
+        found = read()["sync"]
+        return not found["running"] and (found["sync_error"] or {"code": None})["code"] == code
+
+    app.wait_until(done, 40)
+    return read()
+
+
+FAULTS = {
+    "page_gone": "there is no such page",
+    "address_refused": "private or reserved network",
+    "login_needed": "asks for a password",
+    "too_large": "that is the limit",
+    "unsupported_type": "allowed are pages",
+    "forbidden_by_robots": "does not let programs read this page",
+    "asked_to_wait": "wants no request for 7200 seconds",
+    "page_failed": "answers 500",
+}
+
+
+def break_page(site: Website, code: str) -> None:
+    """The page at /lost becomes what is refused under this code."""
+    site.pages.pop("/robots.txt", None)
+    site.endless.discard("/lost")
+    site.put("/login", page("Log in") + '<input type="password" name="p">')
+    match code:
+        case "page_gone":
+            site.fail("/lost", 404)
+        case "address_refused":
+            site.redirect("/lost", "http://169.254.169.254/latest/meta-data/")
+        case "login_needed":
+            site.redirect("/lost", "/login")
+        case "too_large":
+            site.endless.add("/lost")  # it announces one GB
+        case "unsupported_type":
+            site.put("/lost", b"\x89PNG", kind="image/png")
+        case "forbidden_by_robots":
+            site.put("/robots.txt", "User-agent: *\nDisallow: /lost\n", kind="text/plain")
+        case "asked_to_wait":
+            site.fail("/lost", 429, Retry_After="7200")
+        case "page_failed":
+            site.fail("/lost", 500)
+
+
+def test_that_every_fault_of_a_page_has_a_name_and_leaves_the_old_answers(
+    app: LiveApp, site: Website
+) -> None:
+    base = app.knowledge_base()
+    whole = page("Locker", TEXT.replace("yellow", "violet"))
+    site.put("/lost", whole)
+    added = app.api("POST", f"/knowledge-bases/{base}/sources/url", {"url": f"{site.url}/lost"})[1]
+    assert ready(app, added["id"])["state"] == "ready"
+    for code, words in FAULTS.items():
+        break_page(site, code)
+        source = synced(app, added["id"], code)
+        assert (source["state"], source["live_version"], source["reason"]) == ("ready", 1, None), code
+        assert words in source["sync"]["sync_error"]["detail"]
+        assert "4711" in app.search(base, "code of the violet locker")["items"][0]["text"], code
+    break_page(site, "none of them")
+    site.put("/lost", whole)
+    assert synced(app, added["id"], None)["live_version"] == 1
+    assert app.api("DELETE", f"/sources/{added['id']}")[0] == 200
+
+
+def test_that_a_page_that_never_came_says_why(app: LiveApp, site: Website) -> None:
+    base = app.knowledge_base()
+    for code in ("address_refused", "login_needed", "too_large", "unsupported_type", "page_gone"):
+        break_page(site, code)
+        added = app.api("POST", f"/knowledge-bases/{base}/sources/url", {"url": f"{site.url}/lost"})[1]
+        source = ready(app, added["id"])
+        assert (source["state"], source["live_version"], source["reason"]["code"]) == ("failed", None, code)
+        assert FAULTS[code] in source["reason"]["detail"]
+        assert app.api("DELETE", f"/sources/{added['id']}")[0] == 200
+    site.endless.discard("/lost")
+
+
+def test_that_a_file_at_an_address_is_read_as_what_it_is(app: LiveApp, site: Website, tmp_path: Path) -> None:
+    base = app.knowledge_base()
+    manual = files.pdf(tmp_path / "a.pdf", [["The olive locker opens with the code 8812."]]).read_bytes()
+    prices: dict[str, Any] = {"Prices": [["locker", "rent"], ["olive", "17 euro"], ["indigo", "19 euro"]]}
+    book = files.xlsx(tmp_path / "a.xlsx", prices).read_bytes()
+    site.put("/files/manual", manual, kind="application/pdf")
+    site.put("/files/prices.xlsx", book, kind="application/octet-stream")
+    site.put("/files/hours.csv", b"locker;hours\nmaroon;9:00-17:00\n", kind="text/csv")
+    asked = {"manual": ("olive locker code", "8812"), "prices.xlsx": ("rent of the indigo locker", "19 euro")}
+    asked["hours.csv"] = ("hours of the maroon locker", "17:00")
+    for name, (question, answer) in asked.items():
+        url = f"{site.url}/files/{name}"
+        added = app.api("POST", f"/knowledge-bases/{base}/sources/url", {"url": url})[1]
+        assert ready(app, added["id"])["state"] == "ready", name
+        assert answer in str([one["text"] for one in app.search(base, question)["items"][:3]])
+        assert app.api("DELETE", f"/sources/{added['id']}")[0] == 200
+
+
+def test_that_every_fault_of_google_leaves_the_old_answers(
+    app: LiveApp, google: Google, tmp_path: Path
+) -> None:
+    base = app.knowledge_base()
+    made = app.api("POST", "/google-connections", {"name": "Faults", "service_account": key_file()})[1]
+    file = google.files[SHEET_ID]
+    rents: dict[str, Any] = {"Rents": [["locker", "rent"], ["turquoise", "23 euro"], ["salmon", "29 euro"]]}
+    file.content = files.xlsx(tmp_path / "a.xlsx", rents).read_bytes()
+    given = {"connection_id": made["id"], "file_id": SHEET_ID}
+    added = app.api("POST", f"/knowledge-bases/{base}/sources/google", given)[1]
+    assert ready(app, added["id"])["state"] == "ready"
+
+    def keeps(code: str) -> dict[str, Any]:
+        source = synced(app, added["id"], code)
+        assert (source["state"], source["live_version"]) == ("ready", 1), code
+        found = app.search(base, "rent of the salmon locker")["items"][:3]
+        assert "29 euro" in str([item["text"] for item in found]), code
+        return source
+
+    file.shared = False
+    assert "share it again" in keeps("google_access_lost")["sync"]["sync_error"]["detail"]
+    file.shared, file.trashed = True, True
+    assert "bin" in keeps("google_file_gone")["sync"]["sync_error"]["detail"]
+    file.trashed = False
+    del google.files[SHEET_ID]
+    keeps("google_file_gone")
+    google.files[SHEET_ID] = file
+    google.busy = 1
+    waiting = keeps("asked_to_wait")
+    assert "33 seconds" in waiting["sync"]["sync_error"]["detail"]
+    google.revoked.add(ACCOUNT)
+    assert "connect it again" in keeps("google_access_lost")["sync"]["sync_error"]["detail"]
+    google.revoked.clear()
+    assert synced(app, added["id"], None)["live_version"] == 1

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.clock import ManualClock
+from agentflow.kit.egress import Egress
 from agentflow.kit.errors import Conflict
 from agentflow.kit.events import read_events
 from agentflow.kit.mail import open_mailer
@@ -26,6 +27,7 @@ from knowledge.origins.web import UrlOrigin, Web
 from knowledge.schemas import SourceRead
 from knowledge.search import Searcher
 from knowledge.sync import NewSource, SyncDeps
+from tests.kit.test_egress import Names
 from tests.knowledge.test_ingest import CountingEmbedder
 from tests.knowledge.websites import Website, egress_for, fetching, page, serving
 from tests.library import OPENING, WORKSPACE, Library
@@ -223,6 +225,29 @@ async def test_that_a_failed_fetch_leaves_the_old_answers_and_is_told_once(
     assert healed.sync.sync_error is None
     assert (await synced.news())[-1] == ("source_sync_recovered", None)
     assert await synced.generation() == generation
+
+
+async def test_that_a_name_that_moves_inside_leaves_the_old_answers(
+    synced: Synced, searcher: Searcher
+) -> None:
+    library, site = synced.library, synced.site
+    names = Names(["127.0.0.1"], ["10.0.0.5"])  # when the connection was made, and from then on
+    settings = fetching()
+    egress = Egress(settings, resolver=names)
+    web = UrlOrigin(Web(egress, settings), settings)
+    moving = Synced(library, replace(synced.deps, origins={Origin.URL: web}), Website())
+    moving.site.url = site.url.replace("127.0.0.1", "shop.example")
+    site.put("/help", manual(2))
+    site.pages["/help"].headers["Connection"] = "close"
+    source = await moving.add()
+    moved = await moving.request(source)
+    await egress.close()
+    assert (moved.state, moved.live_version) == (SourceState.READY, 1)
+    assert moved.sync is not None
+    assert moved.sync.sync_error is not None
+    assert moved.sync.sync_error.code == "address_refused"
+    found = await searcher.search(WORKSPACE, library.id, "How often is part 3 of machine 2 checked?")
+    assert "every 5 weeks" in found.passages[0].text
 
 
 async def test_that_the_admins_get_one_mail_for_a_run_of_failures(synced: Synced, clock: ManualClock) -> None:
