@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from knowledge.models import (
     Chunk,
@@ -101,7 +101,9 @@ async def all_knowledge_bases(session: AsyncSession) -> list[KnowledgeBase]:
     return list((await session.execute(select(KnowledgeBase).order_by(KnowledgeBase.id))).scalars())
 
 
-async def snapshot(session: AsyncSession, workspace_id: str, knowledge_base_id: str) -> Snapshot | None:
+async def snapshot(
+    session: AsyncSession | AsyncConnection, workspace_id: str, knowledge_base_id: str
+) -> Snapshot | None:
     """Generation and live sources in one statement, so that they belong together in both stores."""
     values = {"workspace_id": workspace_id, "knowledge_base_id": knowledge_base_id}
     rows = (await session.execute(_SNAPSHOT, values)).all()

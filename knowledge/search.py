@@ -150,8 +150,8 @@ class Searcher:
         return opened, {source.id: source for source in state.sources}
 
     async def _state(self, workspace_id: str, knowledge_base_id: str) -> Snapshot:
-        async with self._db.read() as session:
-            state = await repository.snapshot(session, workspace_id, knowledge_base_id)
+        async with self._db.glance() as connection:
+            state = await repository.snapshot(connection, workspace_id, knowledge_base_id)
         if state is None:
             raise NotFound("There is no such knowledge base.", code="knowledge_base_not_found")
         check_embedding(state.embedding, state.embedding_name, self._embedder)

@@ -6,8 +6,8 @@ A transaction holds no model call, HTTP call or send: those call `refuse_inside_
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
     AsyncEngine,
     AsyncSession,
     async_sessionmaker,
@@ -145,6 +146,20 @@ def refuse_inside_transaction(what: str) -> None:
         raise RuntimeError(f"{what} must not run while a database transaction is open")
 
 
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Around a transaction, of which a task has one at a time."""
+    if _open_transaction.get():
+        raise RuntimeError("a transaction is already open in this task; pass its session on")
+    token = _open_transaction.set(True)
+    try:
+        yield
+    except DataError as wrong:  # PostgreSQL holds no NUL character, and no number beyond its type
+        raise InvalidInput("There is a character or a number that cannot be stored.") from wrong
+    finally:
+        _open_transaction.reset(token)
+
+
 class Database:
     """Holds the engine; hands out one short transaction per request or job step.
 
@@ -186,18 +201,18 @@ class Database:
 
     @asynccontextmanager
     async def _session(self, begin: str) -> AsyncIterator[AsyncSession]:
-        if _open_transaction.get():
-            raise RuntimeError("a transaction is already open in this task; pass its session on")
-        token = _open_transaction.set(True)
-        try:
-            info = {"clock": self.clock, "jobs": self.jobs, "before_commit": []}
+        info = {"clock": self.clock, "jobs": self.jobs, "before_commit": []}
+        with _only_one():
             async with self._sessions(info=info) as session:
                 await session.connection(execution_options={"sqlite_begin": begin})
                 yield session
-        except DataError as wrong:  # PostgreSQL holds no NUL character, and no number beyond its type
-            raise InvalidInput("There is a character or a number that cannot be stored.") from wrong
-        finally:
-            _open_transaction.reset(token)
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for one statement that reads; a session would cost as much again."""
+        with _only_one():
+            async with self.engine.connect() as connection:
+                yield await connection.execution_options(sqlite_begin="DEFERRED")
 
     async def ping(self) -> None:
         """Raise Unavailable when the database does not answer."""

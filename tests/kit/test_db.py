@@ -48,6 +48,16 @@ async def test_that_slow_work_is_refused_while_a_transaction_is_open(db: Databas
     refuse_inside_transaction("a model call")
 
 
+async def test_that_a_glance_reads_what_is_committed_and_counts_as_a_transaction(db: Database) -> None:
+    async with db.transaction() as session:
+        events.publish(session, "wsp_1", stream="cnv_1", kind="message", payload={})
+    async with db.glance() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM events"))).scalar_one() == 1
+        with pytest.raises(RuntimeError, match="a model call must not run"):
+            refuse_inside_transaction("a model call")
+    refuse_inside_transaction("a model call")
+
+
 async def test_that_event_payloads_are_unreadable_in_the_database(db: Database, clock: ManualClock) -> None:
     async with db.transaction() as session:
         events.publish(session, "wsp_1", stream="cnv_1", kind="message", payload={"text": "Grüße"})
