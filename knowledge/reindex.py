@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database
 from knowledge import repository
@@ -16,20 +17,35 @@ from knowledge.repository import ChunkRow
 from knowledge.service import get_knowledge_base
 
 BATCH = 64  # chunks embedded and written at a time
+Progress = Callable[[int, int], None]  # takes the passages done, and of how many
 
 
-async def reindex(db: Database, embedder: Embedder, workspace_id: str, knowledge_base_id: str) -> int:
+def _nobody(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+async def reindex(
+    db: Database,
+    embedder: Embedder,
+    workspace_id: str,
+    knowledge_base_id: str,
+    progress: Progress = _nobody,
+) -> int | None:
     """Give every chunk vectors of this embedder, those in the bin too; returns how many. Safe to repeat.
 
-    Searches are refused from the first changed vector until the last, so that no two models ever mix.
+    None when it has them already. Searches are refused from the first changed vector until the last, so that
+    no two models ever mix.
     """
     async with db.transaction() as session:
         base = await get_knowledge_base(session, workspace_id, knowledge_base_id, lock=True)
+        if base.embedding_fingerprint == embedder.fingerprint:
+            return None
         base.embedding_name = f"{embedder.name}, not finished"
         base.embedding_fingerprint = "unfinished"
     done = 0
     async with db.read() as session:
         versions = await repository.live_versions(session, workspace_id, knowledge_base_id)
+        total = await _passages(session, workspace_id, versions)
     for source_id, version in versions:
         async with db.read() as session:
             rows = await repository.chunks_of(session, workspace_id, [(source_id, version)])
@@ -38,7 +54,8 @@ async def reindex(db: Database, embedder: Embedder, workspace_id: str, knowledge
             values = await asyncio.to_thread(_embed, embedder, batch)
             async with db.transaction() as session:
                 await repository.update_vectors(session, values)
-        done += len(rows)
+            done += len(batch)
+            progress(done, total)
     async with db.transaction() as session:
         base = await get_knowledge_base(session, workspace_id, knowledge_base_id, lock=True)
         base.embedding_name = embedder.name
@@ -46,6 +63,11 @@ async def reindex(db: Database, embedder: Embedder, workspace_id: str, knowledge
         base.embedding_fingerprint = embedder.fingerprint
         base.generation += 1
     return done
+
+
+async def _passages(session: AsyncSession, workspace_id: str, versions: Sequence[tuple[str, int]]) -> int:
+    found = [await repository.find_version(session, workspace_id, *one) for one in versions]
+    return sum(version.passages for version in found if version)
 
 
 def _embed(embedder: Embedder, rows: Sequence[ChunkRow]) -> list[dict[str, object]]:

@@ -268,10 +268,12 @@ async def start_ingest(session: AsyncSession, version: SourceVersion) -> None:
 async def list_sources(
     session: AsyncSession, workspace_id: str, knowledge_base_id: str, *, deleted: bool = False
 ) -> list[SourceRead]:
-    """The sources, oldest first; those in the bin when `deleted`. Raises NotFound."""
+    """The sources, oldest first; when `deleted` those in the bin that can be restored. Raises NotFound."""
     await get_knowledge_base(session, workspace_id, knowledge_base_id)
     rows = await repository.list_sources(session, workspace_id, knowledge_base_id, deleted=deleted)
-    return [read_source(source, version) for source, version in rows]
+    since = now(session) - timedelta(days=BIN_DAYS)
+    kept = [row for row in rows if row[0].deleted_at is None or row[0].deleted_at > since]
+    return [read_source(source, version) for source, version in kept]
 
 
 async def get_source(session: AsyncSession, workspace_id: str, source_id: str) -> SourceRead:

@@ -39,15 +39,11 @@ async def agents_of_base(session: AsyncSession, workspace_id: str, knowledge_bas
 
 
 async def list_agents(
-    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, binned_since: datetime | None
 ) -> list[Agent]:
-    """Agents of this workspace by id; ids sort by time."""
-    query = (
-        select(Agent)
-        .where(Agent.workspace_id == workspace_id, Agent.deleted_at.is_(None))
-        .order_by(Agent.id)
-        .limit(limit)
-    )
+    """Agents of this workspace, oldest first; those in the bin since then when a time is given."""
+    there = Agent.deleted_at.is_(None) if binned_since is None else Agent.deleted_at > binned_since
+    query = select(Agent).where(Agent.workspace_id == workspace_id, there).order_by(Agent.id).limit(limit)
     if after is not None:
         query = query.where(Agent.id > after)
     return list((await session.execute(query)).scalars())

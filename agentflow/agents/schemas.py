@@ -143,3 +143,4 @@ class AgentRead(BaseModel):
     knowledge_base_id: str
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None = None

@@ -121,10 +121,16 @@ async def get_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> 
 
 
 async def list_agents(
-    session: AsyncSession, workspace_id: str, *, after: str | None = None, limit: int = 50
+    session: AsyncSession,
+    workspace_id: str,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+    deleted: bool = False,
 ) -> list[Agent]:
-    """Agents by id, oldest first, after the id given."""
-    return await repository.list_agents(session, workspace_id, after=after, limit=limit)
+    """Agents by id, oldest first, after the id given; those in the bin when `deleted`."""
+    since = now(session) - timedelta(days=BIN_DAYS) if deleted else None
+    return await repository.list_agents(session, workspace_id, after=after, limit=limit, binned_since=since)
 
 
 async def agents_of(session: AsyncSession, workspace_id: str, knowledge_base_id: str) -> list[str]:
@@ -164,6 +170,7 @@ def read_agent(agent: Agent) -> AgentRead:
         knowledge_base_id=agent.knowledge_base_id,
         created_at=agent.created_at,
         updated_at=agent.updated_at,
+        deleted_at=agent.deleted_at,
     )
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from agentflow.agents import service as agents
 from agentflow.agents.schemas import AgentCreate, AgentRead, AgentUpdate
-from agentflow.api.deps import AgentsReader, AgentsWriter, App, Cursor, Limit
+from agentflow.api.deps import AgentsReader, AgentsWriter, App, Cursor, Deleted, Limit
 from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 
@@ -15,12 +15,12 @@ router = APIRouter(prefix="/agents", tags=["agents"], route_class=IdempotentRout
 
 @router.get("")
 async def list_agents(
-    app: App, who: AgentsReader, limit: Limit = 50, cursor: Cursor = None
+    app: App, who: AgentsReader, deleted: Deleted = False, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[AgentRead]:
     """Agents, oldest first."""
     async with app.db.read() as session:
         found = await agents.list_agents(
-            session, who.workspace_id, after=decode_cursor(cursor), limit=limit + 1
+            session, who.workspace_id, after=decode_cursor(cursor), limit=limit + 1, deleted=deleted
         )
     return page_of(
         [agents.read_agent(agent) for agent in found], limit=limit, cursor_of=lambda agent: agent.id

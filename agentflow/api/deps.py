@@ -93,3 +93,4 @@ SettingsWriter = Annotated[Principal, Depends(require(Scope.SETTINGS_WRITE))]
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="how many items a page holds")]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before")]
+Deleted = Annotated[bool, Query(description="those in the bin instead, while they can be restored")]

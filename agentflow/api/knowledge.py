@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import APIRouter, File, Form, UploadFile
 
-from agentflow.api.deps import App, Cursor, KnowledgeReader, KnowledgeWriter, Limit
+from agentflow.api.deps import App, Cursor, Deleted, KnowledgeReader, KnowledgeWriter, Limit
 from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from knowledge import service as knowledge
@@ -58,7 +58,7 @@ async def list_sources(
     knowledge_base_id: str,
     app: App,
     who: KnowledgeReader,
-    deleted: Annotated[bool, Query(description="those in the bin instead")] = False,
+    deleted: Deleted = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[SourceRead]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from agentflow.api.deps import App, Cursor, Limit, SettingsReader, SettingsWriter
+from agentflow.api.deps import App, Cursor, Deleted, Limit, SettingsReader, SettingsWriter
 from agentflow.api.idempotency import IdempotentRoute
 from agentflow.bootstrap import Application
 from agentflow.kit.egress import CallFailed
@@ -18,12 +18,12 @@ router = APIRouter(prefix="/model-connections", tags=["model connections"], rout
 
 @router.get("")
 async def list_connections(
-    app: App, who: SettingsReader, limit: Limit = 50, cursor: Cursor = None
+    app: App, who: SettingsReader, deleted: Deleted = False, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ModelConnectionRead]:
     """Connections without their keys, oldest first."""
     async with app.db.read() as session:
         found = await llm.list_connections(
-            session, who.workspace_id, after=decode_cursor(cursor), limit=limit + 1
+            session, who.workspace_id, after=decode_cursor(cursor), limit=limit + 1, deleted=deleted
         )
     return page_of([llm.read_connection(one) for one in found], limit=limit, cursor_of=lambda one: one.id)
 

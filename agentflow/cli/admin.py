@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 import typer
+from rich.console import Console
+from rich.progress import Progress as RichProgress
+from rich.progress import TaskID
 
 from agentflow import bootstrap
 from agentflow.kit.settings import Settings
@@ -30,12 +34,21 @@ async def reset_password(settings: Settings, email: str) -> None:
 async def reindex(settings: Settings) -> None:
     """Embed every stored passage again with the embedder that the settings choose. Safe to repeat."""
     async with bootstrap.start(settings, jobs=False) as app:
+        embedder = app.ingest_deps.embedder
         async with app.db.read() as session:
             bases = await knowledge.all_knowledge_bases(session)
         for base in bases:
-            embedder = app.ingest_deps.embedder
-            count = await reindexing.reindex(app.db, embedder, base.workspace_id, base.id)
-            typer.echo(f"{base.name} ({base.id}): {count} passages embedded with {embedder.name}")
+            with RichProgress(console=Console(stderr=True), transient=True) as shown:
+                task = shown.add_task(base.name, total=None)
+                count = await reindexing.reindex(
+                    app.db, embedder, base.workspace_id, base.id, partial(_show, shown, task)
+                )
+            told = "has these vectors already" if count is None else f"{count} passages embedded"
+            typer.echo(f"{base.name} ({base.id}): {told} ({embedder.name})")
+
+
+def _show(shown: RichProgress, task: TaskID, done: int, total: int) -> None:
+    shown.update(task, completed=done, total=total)
 
 
 async def build_models(settings: Settings) -> None:

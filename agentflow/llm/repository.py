@@ -45,12 +45,14 @@ async def find_environment_connection(session: AsyncSession, workspace_id: str) 
 
 
 async def list_connections(
-    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, binned_since: datetime | None
 ) -> list[ModelConnection]:
-    """Connections by id; ids sort by time."""
+    """Connections, oldest first; those in the bin since then when a time is given."""
+    bin_time = ModelConnection.deleted_at
+    there = bin_time.is_(None) if binned_since is None else bin_time > binned_since
     query = (
         select(ModelConnection)
-        .where(ModelConnection.workspace_id == workspace_id, ModelConnection.deleted_at.is_(None))
+        .where(ModelConnection.workspace_id == workspace_id, there)
         .order_by(ModelConnection.id)
         .limit(limit)
     )

@@ -59,3 +59,4 @@ class ModelConnectionRead(BaseModel):
     alert: str | None
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None = None

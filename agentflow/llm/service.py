@@ -93,10 +93,18 @@ async def get_connection(session: AsyncSession, workspace_id: str, connection_id
 
 
 async def list_connections(
-    session: AsyncSession, workspace_id: str, *, after: str | None = None, limit: int = 50
+    session: AsyncSession,
+    workspace_id: str,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+    deleted: bool = False,
 ) -> list[ModelConnection]:
-    """Connections by id, oldest first, after the id given."""
-    return await repository.list_connections(session, workspace_id, after=after, limit=limit)
+    """Connections by id, oldest first, after the id given; those in the bin when `deleted`."""
+    since = now(session) - timedelta(days=BIN_DAYS) if deleted else None
+    return await repository.list_connections(
+        session, workspace_id, after=after, limit=limit, binned_since=since
+    )
 
 
 async def delete_connection(session: AsyncSession, workspace_id: str, connection_id: str) -> None:
@@ -152,6 +160,7 @@ def read_connection(connection: ModelConnection) -> ModelConnectionRead:
         alert=connection.alert,
         created_at=connection.created_at,
         updated_at=connection.updated_at,
+        deleted_at=connection.deleted_at,
     )
 
 

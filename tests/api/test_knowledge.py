@@ -246,3 +246,29 @@ def test_that_a_form_without_a_file_is_a_problem(shelf: Shelf) -> None:
         assert status in (400, 422), (form, problem)
         assert problem["status"] == status
     assert shelf.names() == []
+
+
+def test_that_every_bin_is_listed_the_same_way(shelf: Shelf) -> None:
+    app = shelf.app
+    source = shelf.add("lockers.txt", locker(4711))
+    agent = app.api("POST", "/agents", {"name": "Binned", "knowledge_base_id": shelf.id})[1]
+    model = {"name": "Binned", "base_url": "https://93.184.215.14/v1", "model": "m"}
+    connection = app.api("POST", "/model-connections", model)[1]
+    for lists, one, record in (
+        (f"/knowledge-bases/{shelf.id}/sources", f"/sources/{source['id']}", source),
+        ("/agents", f"/agents/{agent['id']}", agent),
+        ("/model-connections", f"/model-connections/{connection['id']}", connection),
+    ):
+
+        def ids(query: str, path: str = lists) -> list[str]:
+            return [item["id"] for item in app.api("GET", f"{path}?limit=200{query}")[1]["items"]]
+
+        assert record["deleted_at"] is None
+        assert (record["id"] in ids(""), record["id"] in ids("&deleted=true")) == (True, False)
+        assert app.api("DELETE", one)[0] in (200, 204)
+        assert (record["id"] in ids(""), record["id"] in ids("&deleted=true")) == (False, True)
+        binned = app.api("GET", f"{lists}?limit=200&deleted=true")[1]["items"]
+        assert all(item["deleted_at"] for item in binned)
+        assert app.api("POST", f"{one}/restore")[0] == 200
+        assert (record["id"] in ids(""), record["id"] in ids("&deleted=true")) == (True, False)
+    app.api("DELETE", f"/model-connections/{connection['id']}")

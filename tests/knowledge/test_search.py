@@ -221,7 +221,10 @@ async def test_that_another_embedder_is_refused_until_the_knowledge_is_embedded_
     refused = await library.add("opening.txt", OPENING)
     assert refused.reason is not None
     assert refused.reason.code == "embedding_mismatch"
-    assert await reindex(db, embedder, WORKSPACE, library.id) == 1
+    seen: list[tuple[int, int]] = []
+    assert await reindex(db, embedder, WORKSPACE, library.id, lambda *at: seen.append(at)) == 1
+    assert seen == [(1, 1)]
+    assert await reindex(db, embedder, WORKSPACE, library.id) is None
     found = await searcher.search(WORKSPACE, library.id, "What does the label cost?")
     assert found.passages[0].source == "returns.txt"
     assert found.known
