@@ -13,7 +13,13 @@ from agentflow.agents.schemas import AgentCreate, AgentRead
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def prompt(*, language: str = "en", can_hand_off: bool = False, **configuration: object) -> str:
+def prompt(
+    *,
+    language: str = "en",
+    can_hand_off: bool = False,
+    sources: tuple[str, ...] = (),
+    **configuration: object,
+) -> str:
     given = AgentCreate.model_validate({"name": "Robin", **configuration})
     agent = AgentRead(
         id="agt_1",
@@ -23,7 +29,7 @@ def prompt(*, language: str = "en", can_hand_off: bool = False, **configuration:
         updated_at=AT,
         **{**given.model_dump(exclude={"knowledge_base_id"}), "instructions": given.instructions or ""},
     )
-    return system_prompt(agent, language=language, can_hand_off=can_hand_off)
+    return system_prompt(agent, language=language, can_hand_off=can_hand_off, sources=sources)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +57,15 @@ def test_that_a_policy_stands_in_the_prompt_exactly_when_it_is_set(
 ) -> None:
     assert words in prompt(**configuration)
     assert words not in prompt()
+
+
+def test_that_other_languages_of_the_documents_are_named_for_the_query() -> None:
+    asked = "Write the query of search_knowledge in"
+    assert f"{asked} English, whatever" in prompt(language="nl", sources=("en",))
+    assert f"{asked} Dutch or English, whatever" in prompt(language="nl", sources=("en", "nl"))
+    assert "code lb, whatever" in prompt(language="nl", sources=("lb",))
+    assert asked not in prompt(language="en", sources=("en",))
+    assert asked not in prompt(language="nl")
 
 
 def test_that_the_language_of_the_answer_is_named() -> None:

@@ -73,6 +73,19 @@ async def test_that_what_the_nearest_passages_are_about_can_be_offered(
     assert set(found.topics) == {"Opening hours", "Returns", "spare parts"}
 
 
+async def test_that_the_languages_of_the_knowledge_follow_its_newest_generation(
+    library: Library, searcher: Searcher
+) -> None:
+    assert await searcher.languages(WORKSPACE, library.id) == ()
+    await library.add("returns.txt", RETURNS)
+    await library.add("prices.csv", PRICES)
+    assert await searcher.languages(WORKSPACE, library.id) == ("en",)
+    dutch = await library.add("bezorgen.txt", "We bezorgen op werkdagen. De bezorgkosten zijn 3,50 euro.")
+    assert set(await searcher.languages(WORKSPACE, library.id)) == {"en", "nl"}
+    await library.delete(dutch.id)
+    assert await searcher.languages(WORKSPACE, library.id) == ("en",)
+
+
 async def test_that_an_empty_knowledge_base_knows_nothing(library: Library, searcher: Searcher) -> None:
     found = await searcher.search(WORKSPACE, library.id, "Anything?")
     assert (found.passages, found.known) == ((), False)
