@@ -22,10 +22,11 @@ from knowledge.embedding import FloatVector
 FORMAT = 1  # raise it when the bytes or the hashing change
 K1 = 1.2  # how fast repeating a gram stops counting
 B = 0.6  # how much a long text is held against it
-BLOCK_CHARS = 1_000_000  # characters cut at a time, so that building stays small in memory
+BLOCK_CHARS = 200_000  # characters cut at a time, so that building stays small in memory
 
 _Hashes = NDArray[np.uint64]
 _Ints = NDArray[np.int64]
+_Counts = NDArray[np.int32]
 
 _SEPARATOR, _WORD, _DENSE, _SYLLABIC = 0, 1, 2, 3
 _GRAM_LENGTHS = np.array([0, 4, 2, 3], dtype=np.int64)  # by class
@@ -139,6 +140,19 @@ class LexicalIndex:
         return known, rows[known]
 
 
+def held(query: str, texts: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which of the query's grams each text holds (a row each), and how rare each is among them, in sum 1."""
+    grams, repeats = _query_grams(query)
+    holds = np.zeros((len(texts), len(grams)), dtype=bool)
+    if texts and len(grams):
+        hashes, owners = _grams_of(texts)
+        columns = np.minimum(np.searchsorted(grams, hashes), len(grams) - 1)
+        same = grams[columns] == hashes
+        holds[owners[same], columns[same]] = True
+    rarity = _idf(holds.sum(axis=0), len(texts)) * repeats
+    return holds, rarity / max(float(rarity.sum()), 1e-9)
+
+
 def script_of(text: str) -> Script:
     """The kind of script that most of the letters belong to."""
     kinds = [_class_of(ord(letter)) for letter in text]
@@ -157,13 +171,14 @@ def _query_grams(query: str) -> tuple[_Hashes, _Ints]:
     return np.unique(hashes, return_counts=True)
 
 
-def _postings(texts: Sequence[str]) -> tuple[_Hashes, _Ints, _Ints]:
+def _postings(texts: Sequence[str]) -> tuple[_Hashes, _Counts, _Counts]:
     """(hash, text, how often) of every gram in every text, ordered by hash, then text."""
     parts = [_block_postings(block, first) for first, block in _blocks(texts)]
     if not parts:
-        empty = np.zeros(0, dtype=np.int64)
+        empty = np.zeros(0, dtype=np.int32)
         return np.zeros(0, dtype=np.uint64), empty, empty
     hashes, owners, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    del parts  # of a long text there are many
     order = np.argsort(hashes, kind="stable")  # blocks come in text order, so ties stay ordered
     return hashes[order], owners[order], counts[order]
 
@@ -180,7 +195,7 @@ def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
         yield first, block
 
 
-def _block_postings(block: list[str], first: int) -> tuple[_Hashes, _Ints, _Ints]:
+def _block_postings(block: list[str], first: int) -> tuple[_Hashes, _Counts, _Counts]:
     hashes, owners = _grams_of(block)
     order = np.lexsort((owners, hashes))
     hashes, owners = hashes[order], owners[order]
@@ -188,7 +203,7 @@ def _block_postings(block: list[str], first: int) -> tuple[_Hashes, _Ints, _Ints
     fresh[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
     places = np.flatnonzero(fresh)
     counts = np.diff(np.append(places, len(hashes)))
-    return hashes[places], owners[places] + first, counts
+    return hashes[places], (owners[places] + first).astype(np.int32), counts.astype(np.int32)
 
 
 def _grams_of(texts: Sequence[str]) -> tuple[_Hashes, _Ints]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from agentflow.llm.phrases import LEANS
 from knowledge.embedding import FloatVector
+from knowledge.lexical import held
 from knowledge.passages import Passage, PassageSentence, SearchResult
 from knowledge.sentences import measure
 
@@ -20,6 +21,8 @@ FALL, FALL_ELSEWHERE = 3.5, 2.0
 TERSE_FALL, TERSE_FALL_ELSEWHERE = 2.5, 1.25  # "opening hours" shares a word with much that it does not ask
 TERSE_WORDS, TERSE_SIGNS = 3, 6  # words, or characters of a script without spaces
 ROW_FALL = 1.0  # a table's rows are alike: one that is not about as good as the best is another thing
+# What a sentence holds of the question that those before it do not: a reply says little by repeating itself.
+NEW_SHARE = 8.0
 FOLLOWER_SHARE = 0.8  # of a question's or heading's score goes to the sentence behind it
 _END = re.compile(r"[.!?:;…。！？؟।]['\"”’»)\]]*$")
 _QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
@@ -48,10 +51,25 @@ def best_sentences(found: SearchResult, question: str, *, number: int, dense_sha
     best = max(lines, key=lambda line: line.score)
     falls = (TERSE_FALL, TERSE_FALL_ELSEWHERE) if _is_terse(question) else (FALL, FALL_ELSEWHERE)
     near = [line for line in lines if line.score >= best.score - _fall(line, best, falls)]
-    chosen = _with_subjects(sorted(near, key=lambda line: -line.score), lines, number)
+    chosen = _with_subjects(_in_turn(near, best, question), lines, number)
     if best.is_row:
         return [line.text for line in chosen]
     return [line.text for line in sorted(chosen, key=lambda line: line.place)]
+
+
+def _in_turn(lines: Sequence[_Line], best: _Line, question: str) -> list[_Line]:
+    """The best first, then whichever adds most: its own score, and what none before it holds."""
+    holds, rarity = held(question, [line.text for line in lines])
+    scores = np.array([line.score for line in lines])
+    place = lines.index(best)
+    order = [place]
+    missing = ~holds[place]
+    while len(order) < len(lines):
+        scores[place] = -np.inf
+        place = int(np.argmax(scores + NEW_SHARE * ((holds & missing) @ rarity)))
+        order.append(place)
+        missing &= ~holds[place]
+    return [lines[place] for place in order]
 
 
 def _fall(line: _Line, best: _Line, falls: tuple[float, float]) -> float:

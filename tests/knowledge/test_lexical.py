@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowledge import lexical
-from knowledge.lexical import LexicalIndex, Script, script_of
+from knowledge.lexical import LexicalIndex, Script, held, script_of
 
 SHOP = (
     "You can return a jacket within thirty days if the label is still attached.",
@@ -136,6 +136,22 @@ def test_that_only_the_texts_asked_for_are_compared() -> None:
     whole, part = index.compare(SHOP[0]), index.compare(SHOP[0], among=np.array([0]))
     assert (part.scores[0], part.coverage[0]) == (whole.scores[0], whole.coverage[0])
     assert part.scores[1:].tolist() == part.coverage[1:].tolist() == [0.0] * (len(SHOP) - 1)
+
+
+def test_that_a_text_holds_the_words_it_has_and_rare_ones_weigh_most() -> None:
+    holds, rarity = held("green tea", ["green leaves", "green tea", "green milk"])
+    assert (holds @ rarity).tolist() == pytest.approx(
+        [(holds[0] & holds[2]) @ rarity, 1.0, rarity @ holds[2]]
+    )
+    assert 0.0 < holds[0] @ rarity < 0.5  # "tea" stands in one only
+    assert not held("green tea", ["water"])[0].any()
+
+
+@pytest.mark.parametrize(("query", "texts"), [("", ["tea"]), ("tea", []), ("", []), ("…", ["", " "])])
+def test_that_nothing_holds_nothing(query: str, texts: list[str]) -> None:
+    holds, rarity = held(query, texts)
+    assert len(holds) == len(texts)
+    assert not (holds @ rarity).any()
 
 
 @pytest.mark.parametrize("texts", [(), ("",), ("…", "   ")])

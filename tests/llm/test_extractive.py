@@ -64,3 +64,11 @@ def test_that_a_weaker_sentence_counts_in_the_passage_of_the_best_and_not_elsewh
     apart = (passage("shop", [best]), passage("parking", lines))
     assert answer(*apart) == [best[0]]
     assert answer(*apart, question="When does the shop in Haarlem open?") == [best[0], "Parking is free."]
+
+
+def test_that_a_sentence_that_adds_to_the_answer_comes_before_one_that_repeats_it() -> None:
+    first, again = ("The shop in Haarlem opens at ten.", 0.9), ("The shop in Haarlem opens again.", 0.85)
+    shop = passage("shop", [first, again, ("Customers park behind the station.", 0.8), *OTHERS])
+    question = "When does the shop in Haarlem open, and where do customers park?"
+    assert answer(shop, number=2, question=question) == [first[0], "Customers park behind the station."]
+    assert answer(shop, number=2, question="When does the shop in Haarlem open?") == [first[0], again[0]]
