@@ -326,3 +326,28 @@ def test_that_every_fault_of_google_leaves_the_old_answers(
     assert "connect it again" in keeps("google_access_lost")["sync"]["sync_error"]["detail"]
     google.revoked.clear()
     assert synced(app, added["id"], None)["live_version"] == 1
+
+
+def test_that_the_changed_cell_of_a_google_sheet_is_what_customers_are_told(
+    app: LiveApp, google: Google, tmp_path: Path
+) -> None:
+    def prices(hinge: str) -> bytes:
+        rows: list[list[object]] = [["Part", "Price in euro"], ["Hinge H7", hinge], ["Latch L2", "3.10"]]
+        return files.xlsx(tmp_path / "prices.xlsx", {"Parts": rows}).read_bytes()
+
+    def told() -> str:
+        visitor = app.visit()
+        visitor.say("What does the Hinge H7 cost?", "c1")
+        return str(visitor.wait_for_answer()["text"])
+
+    file = google.files[SHEET_ID]
+    file.content, file.modified = prices("12.25"), file.modified + 1
+    connection = app.api("POST", "/google-connections", {"name": "Sheets", "service_account": key_file()})[1]
+    picked = {"connection_id": connection["id"], "file_id": SHEET_ID, "sync_every_seconds": None}
+    added = app.api("POST", f"/knowledge-bases/{app.knowledge_base()}/sources/google", picked)[1]
+    assert ready(app, added["id"])["state"] == "ready"
+    assert told() == "Hinge H7: 12.25 (Price in euro)"
+    file.content, file.modified = prices("13.75"), file.modified + 1
+    assert app.api("POST", f"/sources/{added['id']}/sync")[0] == 202
+    app.wait_until(lambda: app.api("GET", f"/sources/{added['id']}")[1]["live_version"] == 2, 40)
+    assert told() == "Hinge H7: 13.75 (Price in euro)"

@@ -6,8 +6,8 @@ import email
 import email.policy
 from collections.abc import Iterator
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.async_api import expect
@@ -46,8 +46,9 @@ def app(tmp_path: Path, site: Website, google: Google) -> Iterator[LiveApp]:
     app.stop()
 
 
-def sync_of(app: LiveApp, name: str) -> dict[str, Any]:
-    return next(dict(source["sync"]) for source in app.sources() if source["name"] == name)
+def checked_every(app: LiveApp, name: str, seconds: int | None) -> bool:
+    (source,) = [one for one in app.sources() if one["name"] == name]
+    return bool(source["sync"]["every_seconds"] == seconds)
 
 
 def mails(app: LiveApp) -> list[EmailMessage]:
@@ -77,7 +78,7 @@ async def test_that_addresses_and_google_documents_are_added_watched_and_synced(
         ("never by itself", None),
     ):
         await every.select_option(label=choice)
-        app.wait_until(lambda wanted=seconds: sync_of(app, name)["every_seconds"] == wanted, 10)
+        app.wait_until(partial(checked_every, app, name, seconds), 10)
     await expect(row).to_contain_text("no further checks by itself")
     await admin.reload()
     await expect(every.locator("option:checked")).to_have_text("never by itself")
