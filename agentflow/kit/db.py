@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,7 +113,7 @@ def _cipher_of(dialect: Dialect) -> MultiFernet:
 def load_cipher(settings: Settings) -> MultiFernet:
     """The keys of AGENTFLOW_KEY (newest first), else one made once in the home folder.
 
-    Raises Misconfigured when a key is not 32 url-safe base64 bytes.
+    Raises Misconfigured when a key is not 32 url-safe base64 bytes, or the folder cannot be used.
     """
     if settings.key is not None:
         keys = [part.strip() for part in settings.key.get_secret_value().split(",")]
@@ -127,13 +127,17 @@ def load_cipher(settings: Settings) -> MultiFernet:
 
 def _key_file(home: Path) -> str:
     path = home / "key"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with open(path, "x", opener=_private_opener) as file:
-            file.write(Fernet.generate_key().decode())
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
+        with suppress(FileExistsError):  # the key; or a file in the folder's place, which reading finds
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(path, "x", opener=_private_opener) as file:
+                file.write(Fernet.generate_key().decode())
+        return path.read_text().strip()
+    except OSError as wrong:
+        raise Misconfigured(
+            f"The folder {home} cannot be used ({wrong.strerror}); choose another with AGENTFLOW_HOME.",
+            code="bad_home",
+        ) from wrong
 
 
 def _private_opener(path: str, flags: int) -> int:

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,8 @@ import aiosqlite
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from agentflow.kit.errors import Misconfigured
 
 Rows = list[tuple[Any, ...]]
 Description = Sequence[tuple[Any, ...]] | None
@@ -32,11 +35,20 @@ def make_engine(path: Path) -> AsyncEngine:
 
 
 def prepare_sqlite_file(path: Path) -> None:
-    """Put the file in WAL mode, which lasts, so that readers never wait for the writer."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # knowledge in it is not encrypted
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()
+    """Put the file in WAL mode, which lasts, so that readers never wait for the writer.
+
+    Raises Misconfigured when it cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # knowledge in it is not encrypted
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except (OSError, sqlite3.Error) as wrong:
+        raise Misconfigured(
+            f"The database {path} cannot be used ({getattr(wrong, 'strerror', wrong)}); "
+            "choose another place with AGENTFLOW_HOME or AGENTFLOW_DATABASE_URL.",
+            code="bad_database_file",
+        ) from wrong
 
 
 class _Connection(aiosqlite.Connection):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.calling import check_refusal, refuse, run
-from tests.e2e.live import LiveApp
+from tests.e2e.live import LiveApp, free_port
 from tests.knowledge.files import encrypted_pdf
 
 Capture = pytest.CaptureFixture[str]
@@ -81,6 +81,14 @@ def test_that_a_taken_port_is_said_before_anything_is_made(live_app: LiveApp, tm
     check_refusal(done.returncode, done.stdout, done.stderr)
     assert f"Port {live_app.port} of 127.0.0.1 cannot be used" in done.stderr
     assert not home.exists()
+
+
+def test_that_a_home_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("Not a folder.")
+    done = run("serve", AGENTFLOW_PORT=str(free_port()), AGENTFLOW_HOME=str(home))
+    check_refusal(done.returncode, done.stdout, done.stderr)
+    assert f"The folder {home} cannot be used (Not a directory)" in done.stderr
 
 
 def test_that_a_worker_of_its_own_is_refused_on_sqlite(capsys: Capture) -> None:

@@ -6,15 +6,32 @@ import asyncio
 import gc
 import random
 from datetime import datetime
+from pathlib import Path
 from typing import cast
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import QueuePool, text
 from sqlalchemy.exc import StatementError
 
 from agentflow.kit import events
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database, now, refuse_inside_transaction
+from agentflow.kit.errors import Misconfigured
+from agentflow.kit.settings import Settings
+
+
+@pytest.mark.parametrize("key", [None, Fernet.generate_key().decode()])
+@pytest.mark.parametrize("place", ["/proc/none", "{here}/file", "{here}/file/below", "{here}/torn"])
+def test_that_a_home_that_cannot_be_used_is_refused(tmp_path: Path, place: str, key: str | None) -> None:
+    (tmp_path / "file").write_text("Not a folder.")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "agentflow.sqlite").write_text("Not a database." * 100)
+    home = place.format(here=tmp_path)
+    with pytest.raises(Misconfigured, match="AGENTFLOW_HOME") as refused:  # with a key the database is first
+        Database(Settings.model_validate({"home": home, "key": key}))
+    assert f"{home}" in refused.value.detail
+    assert "cannot be used (" in refused.value.detail
 
 
 async def test_that_a_fresh_database_has_the_events_table_and_no_rows(db: Database) -> None:
