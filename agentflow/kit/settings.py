@@ -148,7 +148,7 @@ class Settings(BaseSettings):
 
     home: Path = Path(".agentflow")
     model_cache: Path = Path.home() / ".cache" / "agentflow" / "models"  # shared by every home on the machine
-    port: int = 8000
+    port: int = Field(default=8000, ge=1, le=65535)
     database_url: str | None = None  # default: SQLite in the home folder
     key: SecretStr | None = None  # Fernet key(s), newest first, comma separated
     qdrant_url: str | None = None

@@ -95,9 +95,21 @@ def test_that_a_worker_of_its_own_is_refused_on_sqlite(capsys: Capture) -> None:
     assert "needs PostgreSQL" in refuse(capsys, ["worker"])
 
 
-def test_that_a_malformed_setting_is_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AGENTFLOW_PORT", "harbour")
-    assert "AGENTFLOW_PORT" in refuse(capsys, ["serve"])
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [
+        ("harbour", "valid integer"),
+        ("99999", "less than or equal to 65535"),
+        ("0", "greater than or equal to 1"),
+    ],
+)
+def test_that_a_malformed_setting_is_named(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, port: str, said: str
+) -> None:
+    monkeypatch.setenv("AGENTFLOW_PORT", port)
+    line = refuse(capsys, ["serve"])
+    assert "AGENTFLOW_PORT" in line
+    assert said in line
 
 
 def test_that_help_is_shown_where_nothing_is_asked_for() -> None:
