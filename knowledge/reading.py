@@ -43,7 +43,9 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What one file gave. `chars` counts the code points of the extract; `pages` is 1 for text and sheets.
+    """What one file gave. `chars` counts the code points of the extract; `pages` is 1 for text.
+
+    In a workbook `pages` counts the visible sheets that hold rows.
 
     `warning` is "no_text" when there is nothing to search (a scan, an empty file), "partial" when some pages
     could not be read, "uncalculated" when a sheet has formulas without a stored value: those are left out.

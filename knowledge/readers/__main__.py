@@ -172,8 +172,10 @@ class _Tally:
         self.tables: list[TableDraft] = []
 
     def __iter__(self) -> Iterator[Page]:
-        for page in self._pages:
-            self.pages += page.number is not None or page.start == 0
+        sheet = None
+        for page in self._pages:  # a sheet comes in several
+            self.pages += page.number is not None or page.start == 0 or page.sheet != sheet
+            sheet = page.sheet
             self.chars += len(page.text)
             self.unreadable += page.unreadable
             self.uncalculated += page.uncalculated

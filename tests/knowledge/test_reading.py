@@ -85,6 +85,14 @@ async def test_that_each_kind_of_file_is_read_with_its_places(pool: ReaderPool, 
     assert len(readers()) == 1
 
 
+async def test_that_the_sheets_of_a_workbook_are_its_pages(pool: ReaderPool, tmp_path: Path) -> None:
+    short = [["product", "price"], ["Kettle", 29.95]]
+    long = [["number", "word"], *([number, "oar"] for number in range(3000))]  # comes in several batches
+    for sheets, pages in (({"Prices": short}, 1), ({"Long": long, "Empty": [], "Prices": short}, 2)):
+        book = files.xlsx(tmp_path / "a.xlsx", sheets)
+        assert (await pool.read(book, "a.xlsx")).pages == pages
+
+
 async def test_that_offsets_point_into_what_extract_prints(pool: ReaderPool, tmp_path: Path) -> None:
     sentence = "Elke ketel kost € 29,95 en kookt een liter water in drie minuten. "
     text = write(tmp_path / "a.txt", b"\xef\xbb\xbf" + ("Ketels\r\n\r\n" + sentence * 80).encode())
