@@ -326,6 +326,7 @@ def test_that_every_fault_of_google_leaves_the_old_answers(
     assert "connect it again" in keeps("google_access_lost")["sync"]["sync_error"]["detail"]
     google.revoked.clear()
     assert synced(app, added["id"], None)["live_version"] == 1
+    assert app.api("DELETE", f"/sources/{added['id']}")[0] == 200
 
 
 def test_that_the_changed_cell_of_a_google_sheet_is_what_customers_are_told(
