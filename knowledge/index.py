@@ -103,7 +103,7 @@ class _InMemory:
 
 def best_cosines(vectors: FloatMatrix, vector: FloatVector, limit: int) -> FloatVector:
     """The cosine of every row, NaN for all but the best `limit`."""
-    cosines = np.vecdot(vectors, vector)  # on this thread alone; `@` wakes one for each core
+    cosines: FloatVector = np.vecdot(vectors, vector)  # on this thread alone; `@` wakes one for each core
     if len(cosines) > limit:
         cosines[np.argpartition(cosines, len(cosines) - limit)[:-limit]] = np.nan
     return cosines
