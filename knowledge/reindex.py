@@ -1,4 +1,4 @@
-"""Embed a knowledge base again after the embedder was changed; nothing is read or cut again."""
+"""Embed knowledge again after the embedder was changed; nothing is read or cut again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database
+from agentflow.kit.errors import Misconfigured
 from knowledge import repository
 from knowledge.embedding import Embedder
-from knowledge.generation import indexed_text
+from knowledge.generation import check_embedding, indexed_text
 from knowledge.repository import ChunkRow
 from knowledge.service import get_knowledge_base
 
@@ -22,6 +23,19 @@ Progress = Callable[[int, int], None]  # takes the passages done, and of how man
 
 def _nobody(done: int, total: int) -> None:
     """Nobody watches."""
+
+
+async def complaints(db: Database, embedder: Embedder) -> list[str]:
+    """A sentence for each knowledge base that this embedder cannot search, for whoever starts a server."""
+    async with db.read() as session:
+        bases = await repository.all_knowledge_bases(session)
+    told = []
+    for base in bases:
+        try:
+            check_embedding(base.embedding_fingerprint, base.embedding_name, embedder)
+        except Misconfigured as mismatch:
+            told.append(f"{base.name} ({base.id}) answers nothing. {mismatch.detail}")
+    return told
 
 
 async def reindex(

@@ -17,6 +17,7 @@ from agentflow.cli import demo
 from agentflow.kit.errors import Misconfigured
 from agentflow.kit.logging import set_up_logging
 from agentflow.kit.settings import Settings
+from knowledge import reindex
 
 GRACE_SECONDS = 3  # for requests that are under way
 
@@ -61,6 +62,8 @@ async def _serve(settings: Settings, door: socket.socket) -> None:
             ),
         )
         typer.echo(demo.welcome(settings, made))
+        for complaint in await reindex.complaints(application.db, application.ingest_deps.embedder):
+            typer.echo(f"  ATTENTION: {complaint}")
         await server.serve(sockets=[door])
         typer.echo("  Stopping …")
 

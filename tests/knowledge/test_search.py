@@ -14,7 +14,7 @@ from agentflow.kit.tools import ToolContext, ToolRetry
 from knowledge import service
 from knowledge.embedding_onnx import OnnxEmbedder
 from knowledge.index import MemoryIndex, Nearest, Points, Scope
-from knowledge.reindex import reindex
+from knowledge.reindex import complaints, reindex
 from knowledge.schemas import KnowledgeBaseCreate
 from knowledge.search import Searcher
 from knowledge.tools import SearchArguments, passages_text, search_knowledge
@@ -234,9 +234,12 @@ async def test_that_another_embedder_is_refused_until_the_knowledge_is_embedded_
     refused = await library.add("opening.txt", OPENING)
     assert refused.reason is not None
     assert refused.reason.code == "embedding_mismatch"
+    (complaint,) = await complaints(db, embedder)
+    assert library.id in complaint
+    assert "agentflow admin reindex" in complaint
     seen: list[tuple[int, int]] = []
     assert await reindex(db, embedder, WORKSPACE, library.id, lambda *at: seen.append(at)) == 1
-    assert seen == [(1, 1)]
+    assert (seen, await complaints(db, embedder)) == ([(1, 1)], [])
     assert await reindex(db, embedder, WORKSPACE, library.id) is None
     found = await searcher.search(WORKSPACE, library.id, "What does the label cost?")
     assert found.passages[0].source == "returns.txt"
