@@ -90,7 +90,8 @@ class _Crawl:
         parts = urlsplit(url)
         if (parts.hostname or "") not in self.hosts or PurePosixPath(parts.path).suffix.lower() not in _PAGES:
             return False
-        return parts.hostname != urlsplit(self.start).hostname or parts.path.startswith(self.prefix)
+        own = _bare(parts.hostname) == _bare(urlsplit(self.start).hostname)
+        return not own or parts.path.startswith(self.prefix)
 
     def take(self, seen: _Seen) -> tuple[str, ...]:
         """Keep a page unless it is there under another address; returns where it leads."""
@@ -142,7 +143,7 @@ class SiteOrigin:
             start=start,
             limits=limits,
             prefix="/" if is_map else parts.path[: parts.path.rfind("/") + 1],
-            hosts=frozenset({parts.hostname or "", *limits.hosts}),
+            hosts=frozenset({_bare(parts.hostname), f"www.{_bare(parts.hostname)}", *limits.hosts}),
             rules={parts.netloc: rules},
             before=wanted.state.get("pages", {}),
             stored=_stored(await wanted.previous()) if wanted.state else {},
@@ -248,6 +249,11 @@ class SiteOrigin:
                 pages.extend(url for url in entries if crawl.inside(url))
                 waiting.extend(url for url in further if (urlsplit(url).hostname or "") in crawl.hosts)
         return pages
+
+
+def _bare(host: str | None) -> str:
+    """Sites send visitors from one of these to the other."""
+    return (host or "").removeprefix("www.")
 
 
 def _look(crawl: _Crawl, url: str, base: str, page: _Page | None, validators: State) -> _Seen:

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from agentflow.kit.egress import Egress
 from knowledge.errors import AskedToWait, FileTooLarge, NothingFound, PageGone, TooSlow
 from knowledge.origins.base import Fetched, SiteLimits, Wanted
 from knowledge.origins.site import SiteOrigin
 from knowledge.origins.web import Web
+from tests.kit.test_egress import Names
 from tests.knowledge.websites import Website, egress_for, fetching, page, serving
 
 
@@ -173,3 +175,20 @@ async def test_that_a_site_is_no_larger_than_a_file_may_be(site: Website, origin
     site.put("/b", page("B", "y" * 150_000))
     with pytest.raises(FileTooLarge):
         await walk(origin, site.url)
+
+
+async def test_that_a_site_may_send_visitors_to_its_name_with_www() -> None:
+    settings = fetching()
+    egress = Egress(settings, resolver=Names(["127.0.0.1"]))
+    async with serving(Website()) as site:
+        bare = site.url.replace("127.0.0.1", "shop.example")
+        whole = bare.replace("shop.example", "www.shop.example")
+        site.redirect("/help/", f"{whole}/help/start")
+        site.put("/help/start", page("Start", "Begin.", links=(f"{whole}/help/more", f"{whole}/other")))
+        site.put("/help/more", page("More", "Go on."))
+        site.put("/other", page("Other", "Not below the address."))
+        origin = SiteOrigin(Web(egress, settings), settings)
+        found = await origin.fetch(Wanted(f"{bare}/help/", site=SiteLimits(pages=10, depth=3)))
+    await egress.close()
+    titles = [json.loads(line)["title"] for line in (found.content or b"").splitlines()]
+    assert titles == ["More", "Start"]
