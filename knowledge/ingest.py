@@ -326,9 +326,8 @@ async def _go_live(deps: IngestDeps, runs: Sequence[_Run]) -> None:
         async with deps.db.read() as session:
             base = await get_knowledge_base(session, workspace_id, knowledge_base_id)
             versions = await _versions_after(session, left)
-            rows = await repository.chunks_of(session, workspace_id, versions)
-        with span("build", chunks=len(rows)):
-            content = decode(rows, deps.embedder.dim)
+            content = decode(await repository.chunks_of(session, workspace_id, versions), deps.embedder.dim)
+        with span("build", chunks=len(content.chunks)):
             built = await asyncio.to_thread(build, content, deps.embedder)
         try:
             with span("switch"):
