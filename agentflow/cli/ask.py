@@ -18,6 +18,7 @@ from agentflow import bootstrap
 from agentflow.agents import service as agents
 from agentflow.agents.replies import CheckedSentence, Citation, Outcome, TurnRequest
 from agentflow.agents.schemas import AgentCreate
+from agentflow.cli.words import warn_no_text
 from agentflow.kit.errors import BadRequest
 from agentflow.kit.ids import new_id
 from agentflow.kit.settings import Settings
@@ -202,6 +203,8 @@ def _check_ready(source: SourceRead) -> None:
     if source.state is not SourceState.READY:
         reason = source.reason.detail if source.reason else "It could not be read."
         raise UnreadableSource(f"{source.name}: {reason}")
+    if source.warning == "no_text":
+        warn_no_text(source.name)
 
 
 def _new_conversation(request: TurnRequest, question: str) -> TurnRequest:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from typer.exceptions import TyperException
 
 from agentflow.cli import admin, ask, remote, search, serve
+from agentflow.cli.words import complain, warn_no_text
 from agentflow.kit.errors import AppError
 from agentflow.kit.settings import Settings
 
@@ -29,11 +30,6 @@ class CommandLine(typer.Typer):
             complain(wrong.format_message())
             code = 2
         sys.exit(code)
-
-
-def complain(detail: str) -> None:
-    """One line on stderr, whatever a file's name or a parser's message holds."""
-    typer.echo(f"agentflow: {' '.join(detail.split())}", err=True)
 
 
 app = CommandLine(
@@ -132,6 +128,8 @@ def extract_command(source: Annotated[Path, typer.Argument(help="A file.")]) -> 
     except AppError as refused:
         complain(refused.detail)
         raise typer.Exit(2) from None
+    if not text.strip():
+        warn_no_text(source.name)
     sys.stdout.buffer.write(text.encode())
 
 

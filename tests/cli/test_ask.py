@@ -297,6 +297,19 @@ def test_that_a_refusal_of_the_real_process_is_one_line_too(files: Path) -> None
     assert done.stderr == "agentflow: torn.pdf: The file is damaged, or not what its name says.\n"
 
 
+@pytest.mark.parametrize("command", [["extract"], ["ask", "When does the gate open?", "--source"]])
+def test_that_a_file_without_text_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    (tmp_path / "empty.txt").write_text(" \n")
+    for file in (pdf(tmp_path / "scan.pdf", [[], []]), tmp_path / "empty.txt"):
+        with pytest.raises(SystemExit) as left:
+            app([*command, str(file)])
+        assert not left.value.code
+        said = f"{file.name} has no text (a scan, or empty), so nothing can be answered from it."
+        assert capsys.readouterr().err == f"agentflow: {said}\n"
+
+
 def test_that_without_sources_nothing_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         app(["ask", "--json", "When does the gate open?"])
