@@ -139,7 +139,7 @@ def source_files(sources: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for source in sources:
         if source.is_dir():
-            files += sorted(file for file in source.iterdir() if file.is_file() and file.name[0] != ".")
+            files += files_in(source)
         else:
             _check_file(source)
             files.append(source)
@@ -150,7 +150,14 @@ def source_files(sources: Sequence[Path]) -> list[Path]:
     return files
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder by name, without the hidden ones and those of folders in it."""
+    return sorted(file for file in folder.iterdir() if file.is_file() and file.name[0] != ".")
+
+
 def _check_file(source: Path) -> None:
+    if not source.exists():
+        raise UnreadableSource(f"{source} does not exist.")
     if not source.is_file():
         raise UnreadableSource(f"{source} is not a file.")
 

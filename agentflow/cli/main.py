@@ -136,7 +136,8 @@ def extract_command(source: Annotated[Path, typer.Argument(help="A file.")]) -> 
 @app.command("ingest")
 def ingest_command(
     sources: Annotated[
-        list[str], typer.Argument(help="Files to add or, by name, to replace; addresses of pages to fetch.")
+        list[str],
+        typer.Argument(help="Files or folders, to add or, by name, to replace; addresses of pages."),
     ],
     api_key: Annotated[str, typer.Option(envvar="AGENTFLOW_API_KEY", help="A key with knowledge:write.")],
     knowledge_base: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from agentflow.cli.ask import files_in
+from agentflow.cli.words import complain
 from agentflow.kit.egress import Egress
-from agentflow.kit.errors import BadRequest, Unavailable
+from agentflow.kit.errors import AppError, BadRequest, Unavailable
 from agentflow.kit.settings import Settings
 
 POLL_SECONDS = 0.5
@@ -92,15 +94,43 @@ class Ingest:
 
 
 async def ingest(settings: Settings, order: Ingest, *, url: str | None) -> int:
-    """Add each source, wait for it, and say how it went; exit code 1 when one failed."""
+    """Add each source, wait for it, and say how it went; exit code 2 when one was refused or failed."""
+    sources = _sources(order.sources)
     async with _egress(settings) as egress:
         remote = Remote(egress, url or settings.public_url, order.api_key)
         base = order.knowledge_base or await _only_base(remote)
-        added = [await _add(remote, base, source, site=order.site) for source in order.sources]
-        done = await _wait(remote, added)
-    for source in done:
-        typer.echo(_result(source))
-    return 1 if any(source["state"] == "failed" for source in done) else 0
+        added = [await _tried(_add(remote, base, source, site=order.site)) for source in sources]
+        with _bars(shown=any(added)) as progress:
+            done = [await _tried(_wait(remote, source, progress)) for source in added if source]
+    for first, last in zip(filter(None, added), done, strict=True):
+        if last:
+            typer.echo(_result(first, last))
+    well = all(added) and all(last and last["state"] == "ready" for last in done)
+    return 0 if well else 2
+
+
+def _sources(given: Sequence[str]) -> list[str]:
+    """Addresses and files, a folder meaning the files in it. Raises BadRequest for folders without any."""
+    sources: list[str] = []
+    for one in given:
+        found = not _is_address(one) and Path(one).is_dir()
+        sources += [str(file) for file in files_in(Path(one))] if found else [one]
+    if not sources:
+        raise BadRequest("The folder holds no file.")
+    return sources
+
+
+def _is_address(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+async def _tried(step: Awaitable[dict[str, Any]]) -> dict[str, Any] | None:
+    """What came of it; None when it was refused, which is said at once: the other sources go on."""
+    try:
+        return await step
+    except AppError as refused:
+        complain(refused.detail)
+        return None
 
 
 async def _only_base(remote: Remote) -> str:
@@ -111,7 +141,7 @@ async def _only_base(remote: Remote) -> str:
 
 
 async def _add(remote: Remote, base: str, source: str, *, site: bool) -> dict[str, Any]:
-    if not source.startswith(("http://", "https://")):
+    if not _is_address(source):
         return await _upload(remote, base, Path(source))
     path = f"/api/v1/knowledge-bases/{base}/sources/url"
     try:
@@ -140,27 +170,35 @@ async def _upload(remote: Remote, base: str, source: Path) -> dict[str, Any]:
         raise ServerRefused(f"{source.name}: {refused.detail}") from refused
 
 
-async def _wait(remote: Remote, added: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    done: list[dict[str, Any]] = []
-    with Progress(TextColumn("{task.description}"), BarColumn(), console=Console(stderr=True)) as progress:
-        for source in added:
-            task = progress.add_task(str(source["name"]), total=None)
-            while True:
-                state = await remote.ask("GET", f"/api/v1/sources/{source['id']}")
-                total = state["progress"]["total"] or None
-                progress.update(task, completed=state["progress"]["done"], total=total)
-                if state["state"] in ("ready", "failed"):
-                    break
-                await asyncio.sleep(POLL_SECONDS)
-            done.append(state)
-    return done
+def _bars(*, shown: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), console=Console(stderr=True), disable=not shown
+    )
 
 
-def _result(source: Mapping[str, Any]) -> str:
-    if source["state"] == "failed":
-        return f"{source['name']}: failed. {source['reason']['detail']}"
-    warning = " (no text was found in it)" if source["warning"] == "no_text" else ""
-    return f"{source['name']}: ready, {source['passages']} passages{warning}"
+async def _wait(remote: Remote, source: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    task = progress.add_task(str(source["name"]), total=None)
+    while True:
+        try:
+            state = await remote.ask("GET", f"/api/v1/sources/{source['id']}")
+        except ServerRefused as refused:
+            raise ServerRefused(f"{source['name']}: it was added, but {refused.detail}") from refused
+        total = state["progress"]["total"] or None
+        progress.update(task, completed=state["progress"]["done"], total=total)
+        if state["state"] in ("ready", "failed"):
+            return state
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _result(first: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    """One line, from what the server said when the source came and when it was done."""
+    came = "replaced" if first["version"] > 1 else "added"
+    if first["state"] == "ready":
+        came = "unchanged"
+    if last["state"] == "failed":
+        return f"{last['name']}: {came}; failed. {last['reason']['detail']}"
+    warning = " (no text was found in it)" if last["warning"] == "no_text" else ""
+    return f"{last['name']}: {came}; ready, {last['passages']} passages{warning}"
 
 
 async def chat(settings: Settings, *, site: str, url: str | None) -> None:

@@ -271,7 +271,7 @@ def files(tmp_path: Path) -> Path:
         (["Hi", "--agent", "list.yaml"], "An agent file holds keys and values"),
         (["Hi", "--agent", "unknown.yaml"], "Unknown key colour."),
         (["Hi", "--agent", "nameless.yaml"], "name"),
-        (["Hi", "--source", "none.txt"], "none.txt is not a file"),
+        (["Hi", "--source", "none.txt"], "none.txt does not exist"),
         (["Hi", "--source", "good.txt", "--source", "other"], "Two sources are named good.txt"),
         (
             ["Hi", "--source", "letter.docx"],

@@ -30,23 +30,39 @@ def test_that_chat_says_that_no_server_answers(capsys: Capture) -> None:
     assert "No server answers at http://127.0.0.1:9" in line
 
 
-def test_that_ingest_uploads_waits_and_says_how_it_went(live_app: LiveApp, tmp_path: Path) -> None:
+def test_that_ingest_tries_every_file_waits_and_says_how_each_went(live_app: LiveApp, tmp_path: Path) -> None:
     base = live_app.api("POST", "/knowledge-bases", {"name": "By command"})[1]["id"]
-    (tmp_path / "gate.txt").write_text("The gate opens at 9:00 and closes at 17:00.")
-    (tmp_path / "empty.txt").write_text("")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "gate.txt").write_text("The gate opens at 9:00 and closes at 17:00.")
+    (folder / "empty.txt").write_text("")
+    (folder / "letter.docx").write_text("Dear reader")
+    (folder / ".hidden.txt").write_text("Not this one.")
     locked = encrypted_pdf(tmp_path / "locked.pdf", "secret")
     arguments = ("ingest", "--url", live_app.url, "--knowledge-base", base)
     key = {"AGENTFLOW_API_KEY": live_app.api_key}
-    done = run(*arguments, tmp_path / "gate.txt", tmp_path / "empty.txt", locked, **key)
-    assert done.returncode == 1  # one has failed
-    assert done.stdout.splitlines()[:2] == [
-        "gate.txt: ready, 1 passages",
-        "empty.txt: ready, 0 passages (no text was found in it)",
+    done = run(*arguments, tmp_path / "none.txt", folder, locked, **key)
+    assert done.returncode == 2  # one has failed, and two were refused
+    assert done.stdout.splitlines() == [
+        "empty.txt: added; ready, 0 passages (no text was found in it)",
+        "gate.txt: added; ready, 1 passages",
+        "locked.pdf: added; failed. The file is protected by a password.",
     ]
-    assert done.stdout.splitlines()[2] == "locked.pdf: failed. The file is protected by a password."
+    refused = [line for line in done.stderr.splitlines() if line.startswith("agentflow: ")]
+    assert "none.txt cannot be read: No such file" in refused[0]
+    assert refused[1].startswith("agentflow: letter.docx: Files of type .docx cannot be read")
+    assert len(refused) == 2
     page: dict[str, Any] = live_app.api("GET", f"/knowledge-bases/{base}/sources")[1]
     states = {source["name"]: source["state"] for source in page["items"]}
     assert states == {"gate.txt": "ready", "empty.txt": "ready", "locked.pdf": "failed"}
+
+    (folder / "gate.txt").write_text("The gate opens at 8:00 and closes at 17:00.")
+    again = run(*arguments, folder / "empty.txt", folder / "gate.txt", **key)
+    assert again.returncode == 0
+    assert again.stdout.splitlines() == [
+        "empty.txt: unchanged; ready, 0 passages (no text was found in it)",
+        "gate.txt: replaced; ready, 1 passages",
+    ]
 
 
 def test_that_ingest_passes_on_what_the_server_refuses(
@@ -58,6 +74,8 @@ def test_that_ingest_passes_on_what_the_server_refuses(
     wrong = refuse(capsys, ["ingest", *base, "--api-key", "afk_wrong", tmp_path / "gate.txt"])
     assert wrong == "agentflow: gate.txt: The API key is unknown or was revoked.\n"
     assert "none.txt cannot be read" in refuse(capsys, ["ingest", *base, *mine, tmp_path / "none.txt"])
+    (tmp_path / "nothing").mkdir()
+    assert "holds no file" in refuse(capsys, ["ingest", *base, *mine, tmp_path / "nothing"])
 
 
 def test_that_extract_prints_the_text_and_nothing_else(tmp_path: Path, capsys: Capture) -> None:
@@ -65,7 +83,8 @@ def test_that_extract_prints_the_text_and_nothing_else(tmp_path: Path, capsys: C
     done = run("extract", tmp_path / "a.txt")
     assert (done.returncode, done.stdout, done.stderr) == (0, "One\r\ntwo \U0001f6a3", "")
     assert "password" in refuse(capsys, ["extract", encrypted_pdf(tmp_path / "b.pdf", "secret")])
-    assert "none.txt is not a file" in refuse(capsys, ["extract", tmp_path / "none.txt"])
+    assert "none.txt does not exist" in refuse(capsys, ["extract", tmp_path / "none.txt"])
+    assert "is not a file" in refuse(capsys, ["extract", tmp_path])
 
 
 def test_that_a_built_model_is_found_again() -> None:
