@@ -80,7 +80,10 @@ class AddressPolicy:
     def check_address(self, address: IPAddress) -> None:
         """Raises AddressRefused for an address that is neither public nor listed."""
         if not is_public(address) and not any(address in network for network in self._networks):
-            raise AddressRefused("The address leads into a private or reserved network.")
+            raise AddressRefused(
+                "The address leads into a private or reserved network; "
+                "the operator may allow it with AGENTFLOW_EGRESS_ALLOW."
+            )
 
 
 def _parse(url: str) -> URL:
