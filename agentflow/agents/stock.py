@@ -6,7 +6,7 @@ from agentflow.agents.sentences import split_sentences
 from crm.teams.texts import Overrides, languages, text
 
 # Not `no_answer`: saying that is the runner's decision, which may be a handoff instead.
-_SPOKEN = ("greeting_reply", "thanks_reply")
+_SPOKEN = ("greeting_reply", "thanks_reply", "goodbye_reply", "okay_reply", "about_me_reply")
 
 
 def own_words(overrides: Overrides) -> frozenset[str]:

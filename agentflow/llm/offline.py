@@ -34,17 +34,19 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from agentflow.llm import slots
 from agentflow.llm.extractive import best_sentences
+from agentflow.llm.follow_ups import about_another
 from agentflow.llm.needs import only_named, read_need, recommend
 from agentflow.llm.planning import (
     HAND_OFF,
     SEARCH,
     TABLES,
     Planner,
+    is_follow_up,
     points_back,
     small_talk,
     with_context,
 )
-from agentflow.llm.table_plans import SURE, SURE_OF_OTHERS, plan
+from agentflow.llm.table_plans import MAX_CELLS, SURE, SURE_OF_OTHERS, Plan, plan
 from crm.teams import texts
 from knowledge.embedding import Embedder
 from knowledge.passages import SearchResult
@@ -174,7 +176,7 @@ class OfflineChatModel(BaseChatModel):
         if not message:
             return _nothing()
         if talk := small_talk(message):
-            return AIMessage(texts.text("greeting_reply" if talk == "greeting" else "thanks_reply", language))
+            return AIMessage(texts.text(f"{talk}_reply", language))
         return self._act(messages, message, said[:-1], language)
 
     def _act(
@@ -233,7 +235,9 @@ class OfflineChatModel(BaseChatModel):
                 return _query_table(fitting.query) if fitting.query else _nothing()
             if asked and points_back(asked[-1]) and (name := only_named(last.artifact.tables, said)):
                 question = f"{name} {asked[-1]}"
-            planned = plan(question, last.artifact.tables, _sure(last.artifact))
+            planned = _of_another(asked, last.artifact) or plan(
+                question, last.artifact.tables, _sure(last.artifact)
+            )
             if planned is not None:
                 return _query_table(planned.query)
         return self._answer(None if last.name == HAND_OFF else last.artifact, question, prompt)
@@ -258,6 +262,17 @@ def _last_words(messages: Sequence[BaseMessage]) -> tuple[list[str], str]:
     """All that the customer said, and what the agent said last."""
     spoken = [one.text for one in messages if isinstance(one, AIMessage) and one.text.strip()]
     return [one.text for one in messages if isinstance(one, HumanMessage)], spoken[-1] if spoken else ""
+
+
+def _of_another(asked: Sequence[str], found: SearchResult) -> Plan | None:
+    """What "And the chair?" asks a table, behind what it was asked of another row."""
+    if len(asked) < 2 or not is_follow_up(asked[-1]):
+        return None
+    fit = [table for table in found.tables if table.size <= MAX_CELLS]
+    plans = (
+        plan(question, [table], _sure(found)) for table in fit for question in about_another(asked, table)
+    )
+    return next((planned for planned in plans if planned), None)
 
 
 def _query_table(query: TableQuery) -> AIMessage:

@@ -85,12 +85,33 @@ HELLO = _words(
     hola buenos buenas bonjour bonsoir salut coucou"""
 )
 THANKS = _words(
-    """thanks thank thx ty cheers bye goodbye ciao perfect great super prima top
-    bedankt dank dankje dankjewel dankuwel doei ziens danke vielen dankeschon tschuss wiedersehen
-    gracias adios merci revoir"""
+    """thanks thank thx ty cheers perfect great super prima top
+    bedankt dank dankje dankjewel dankuwel danke vielen dankeschon gracias merci"""
+)
+GOODBYES = _words("bye goodbye ciao doei ziens tschuss wiedersehen adios luego revoir")
+OKAYS = _words(
+    "ok okay oke alright fine understood clear duidelijk begrepen klar verstanden vale entendido compris"
+)
+# Asked about the assistant itself: what it is, what it can do.
+ABOUT_ME = re.compile(
+    r"(?:(?:hi|hello|hey|hallo|hola|bonjour),? )?(?:"
+    r"(?:are|r) (?:you|u) (?:a |an )?(?:real )?(?:robot|bot|chatbot|human|person|machine|computer|ai|real)"
+    r"|am i (?:talking|speaking|chatting) (?:to|with) (?:a |an )?(?:real )?(?:robot|bot|human|person|ai)"
+    r"|(?:who|what) are you|what can you do(?: for me)?|(?:what|how) can you help(?: me)?(?: with)?"
+    r"|ben (?:je|jij|u) (?:een )?(?:echte? )?(?:robot|bot|chatbot|mens|persoon|ai)"
+    r"|(?:wie|wat) ben (?:je|jij)|(?:wie|wat) bent u|wat kun? (?:je|jij|u)(?: voor mij doen)?"
+    r"|waar kun? je mee helpen"
+    r"|(?:bist du|sind sie) (?:ein |eine )?(?:echter? )?(?:roboter|bot|chatbot|mensch|person|ki)"
+    r"|(?:wer|was) (?:bist du|sind sie)|was (?:kannst du|konnen sie)(?: tun| fur mich tun)?"
+    r"|(?:eres|es usted) (?:un |una )?(?:robot|bot|humano|persona|ia)"
+    r"|(?:quien|que) (?:eres|es usted)|que puedes hacer"
+    r"|(?:es-tu|etes-vous|tu es|vous etes) (?:un |une )?(?:robot|bot|humain|personne|ia)"
+    r"|qui (?:es-tu|etes-vous)|que (?:peux-tu|pouvez-vous) faire"
+    r")\W*"
 )
 FILLER = _words(
-    """there you so a lot for your help good nice day have very much all everybody team bot ok okay later
+    """there you so a lot for your help helps helped me good nice day have very much all everybody team bot ok
+    okay later dat helpt hilft mir
     see soon
     and everything it that is was u je jij jullie wel veel heel goede een fijne de tot voor hulp sehr schonen
     noch einen fur ihre hilfe deine morgen abend alles das war hat schon dias tardes noches muchas mil por

@@ -24,7 +24,7 @@ MARGIN = 0.02  # and this much more than to the nearest ordinary question
 TOUCH = 0.1  # share of letter groups that the message has with any example of a tool, at least
 SAME = 0.8  # an ordinary question this near to a tool's example belongs to the tool
 COSINE_SHARE = 0.5  # of likeness; the rest is shared letter groups
-SmallTalk = Literal["greeting", "thanks"]
+SmallTalk = Literal["greeting", "thanks", "goodbye", "okay", "about_me"]  # each has its text: `…_reply`
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -99,15 +99,23 @@ def wants_human(message: str) -> bool:
 
 
 def small_talk(message: str) -> SmallTalk | None:
-    """A message that only greets, or only thanks or takes leave."""
+    """A message that only greets, thanks, agrees or takes leave, or asks who answers here."""
+    if phrases.ABOUT_ME.fullmatch(_fold(message).strip("¿¡ ")):
+        return "about_me"
     words = _words(message)
     if not words or len(words) > 7 or message.rstrip().endswith("?"):
         return None
-    if not all(word in phrases.HELLO or word in phrases.THANKS or word in phrases.FILLER for word in words):
+    if not set(words) <= phrases.HELLO | phrases.THANKS | phrases.GOODBYES | phrases.OKAYS | phrases.FILLER:
         return None
-    if phrases.THANKS & set(words) and words[0] not in phrases.HELLO - {"dag", "guten"}:
-        return "thanks"
-    return "greeting" if phrases.HELLO & set(words) else "thanks" if phrases.THANKS & set(words) else None
+    if words[0] in phrases.HELLO - {"dag", "guten"}:
+        return "greeting"
+    kinds: Mapping[SmallTalk, frozenset[str]] = {
+        "goodbye": phrases.GOODBYES,
+        "thanks": phrases.THANKS,
+        "greeting": phrases.HELLO,
+        "okay": phrases.OKAYS,
+    }
+    return next((kind for kind, own in kinds.items() if own & set(words)), None)
 
 
 def with_context(message: str, earlier: Sequence[str]) -> str:
@@ -116,12 +124,13 @@ def with_context(message: str, earlier: Sequence[str]) -> str:
     `earlier` are the customer's earlier messages, oldest first.
     """
     before = [text for text in earlier if text.strip() and small_talk(text) is None]
-    if not before or not (_is_follow_up(message) or refines(message, before)):
+    if not before or not (is_follow_up(message) or refines(message, before)):
         return message
     return f"{with_context(before[-1], before[-2:-1])} {message}"
 
 
-def _is_follow_up(message: str) -> bool:
+def is_follow_up(message: str) -> bool:
+    """Whether a short message only makes sense behind the one before it."""
     words = _words(message)
     if not words or len(words) > _POINTER_WORDS:
         return False

@@ -77,6 +77,27 @@ _TEXTS: dict[str, dict[str, str]] = {
         "¡De nada!",
         "Je vous en prie !",
     ),
+    "goodbye_reply": _row(
+        "Tot ziens!",
+        "Goodbye!",
+        "Auf Wiedersehen!",
+        "¡Hasta luego!",
+        "Au revoir !",
+    ),
+    "okay_reply": _row(
+        "Kan ik je nog ergens anders mee helpen?",
+        "Is there anything else I can help you with?",
+        "Kann ich Ihnen sonst noch helfen?",
+        "¿Puedo ayudarle en algo más?",
+        "Puis-je vous aider pour autre chose ?",
+    ),
+    "about_me_reply": _row(
+        "Ik ben een AI-assistent. Ik beantwoord vragen uit de informatie die ik hier heb gekregen.",
+        "I am an AI assistant. I answer questions from the information that I was given here.",
+        "Ich bin ein KI-Assistent. Ich beantworte Fragen aus den Informationen, die ich hier bekommen habe.",
+        "Soy un asistente de IA. Respondo a preguntas con la información que me han dado aquí.",
+        "Je suis un assistant IA. Je réponds aux questions avec les informations que l’on m’a données ici.",
+    ),
     "no_answer": _row(
         "Daar heb ik helaas geen informatie over.",
         "I am sorry, I have no information about that.",

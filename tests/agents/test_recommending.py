@@ -30,21 +30,26 @@ CATALOGUE = (
 )
 
 
-@pytest.fixture
-async def lamp_shop(shop: Shop, embedder: OnnxEmbedder, tmp_path: Path) -> Shop:
-    """The shop with a catalogue beside its texts."""
+async def add_file(shop: Shop, embedder: OnnxEmbedder, folder: Path, name: str, content: str) -> None:
+    """Put a file beside the shop's texts."""
     shop.db.jobs = NoJobs()
-    files, reader = LocalFiles(tmp_path / "files"), ReaderPool(shop.db.settings.ingest)
+    files, reader = LocalFiles(folder / "files"), ReaderPool(shop.db.settings.ingest)
     source = await knowledge.upload(
         shop.db,
         files,
         shop.workspace_id,
         shop.knowledge_base_id,
-        name="lamps.csv",
-        content=CATALOGUE.encode(),
+        name=name,
+        content=content.encode(),
     )
     await ingest(IngestDeps(shop.db, files, reader, embedder), source.id, source.version)
     await reader.close()
+
+
+@pytest.fixture
+async def lamp_shop(shop: Shop, embedder: OnnxEmbedder, tmp_path: Path) -> Shop:
+    """The shop with a catalogue beside its texts."""
+    await add_file(shop, embedder, tmp_path, "lamps.csv", CATALOGUE)
     return shop
 
 
