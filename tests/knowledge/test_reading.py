@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -32,6 +32,7 @@ from knowledge.errors import (
 from knowledge.reading import ReaderPool, extract
 from tests.knowledge import files
 
+Rows = Sequence[Sequence[object]]
 PARSERS = (
     *("pypdf", "openpyxl", "llama_index", "charset_normalizer"),
     *("trafilatura", "lxml", "python_calamine", "olefile"),
@@ -86,9 +87,16 @@ async def test_that_each_kind_of_file_is_read_with_its_places(pool: ReaderPool, 
 
 
 async def test_that_the_sheets_of_a_workbook_are_its_pages(pool: ReaderPool, tmp_path: Path) -> None:
-    short = [["product", "price"], ["Kettle", 29.95]]
-    long = [["number", "word"], *([number, "oar"] for number in range(3000))]  # comes in several batches
-    for sheets, pages in (({"Prices": short}, 1), ({"Long": long, "Empty": [], "Prices": short}, 2)):
+    short: Rows = [["product", "price"], ["Kettle", 29.95]]
+    long: Rows = [
+        ["number", "word"],
+        *([number, "oar"] for number in range(3000)),
+    ]  # comes in several batches
+    books: tuple[tuple[dict[str, Rows], int], ...] = (
+        ({"Prices": short}, 1),
+        ({"Long": long, "Empty": [], "Prices": short}, 2),
+    )
+    for sheets, pages in books:
         book = files.xlsx(tmp_path / "a.xlsx", sheets)
         assert (await pool.read(book, "a.xlsx")).pages == pages
 
