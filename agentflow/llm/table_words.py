@@ -192,6 +192,8 @@ ROLES: tuple[tuple[Role, re.Pattern[str], re.Pattern[str]], ...] = (
             r"naam", r"speler", r"kunstenaar", r"schrijver", r"medewerker", r"spieler", r"kunstler",
             r"autor",
             r"mitarbeiter", r"swimmer", r"athlete", r"cyclist", r"team", r"contact", r"kontakt",
+            r"managers?", r"owners?", r"employees?", r"teachers?", r"doctors?", r"eigenaar", r"beheerder",
+            r"docent", r"arts", r"leiter(?:in)?", r"inhaber(?:in)?", r"lehrer(?:in)?", r"arzt",
         ),
     ),
     (
@@ -214,6 +216,7 @@ ROLES: tuple[tuple[Role, re.Pattern[str], re.Pattern[str]], ...] = (
             r"years?", r"dates?", r"dated", r"season", r"day", r"released?", r"begin", r"opened",
             r"founded",
             r"jaar", r"datum", r"dag", r"seizoen", r"jahr", r"tag", r"saison",
+            r"hours", r"openingstijden", r"offnungszeiten",
         ),
     ),
     (

@@ -14,6 +14,10 @@ from knowledge.tables.columns import TypedTable
 from knowledge.tables.lines import lines
 from knowledge.tables.store import Table, packed
 
+BRANCHES = """Branch,City,Manager,Opening hours
+North,Groningen,Anna Bos,8:00-17:00
+South,Maastricht,Jules Henri,9:00-18:00
+"""
 SAMPLE = Path(__file__).parents[2] / "agentflow" / "cli" / "sample" / "Prices.csv"
 BOATS = """Boot;Bouwjaar;Lengte (m);Haven;Prijs per dag
 De Zwaluw;1998;9,50;Sneek;€ 120,-
@@ -38,7 +42,13 @@ def tables() -> list[TypedTable]:
     prices = list(csv.reader(SAMPLE.read_text("utf-8").splitlines()))
     boats = list(csv.reader(BOATS.splitlines(), delimiter=";"))
     staff = list(csv.reader(STAFF.splitlines(), delimiter=";"))
-    return [typed("Prices.csv", prices), typed("boten.csv", boats), typed("personal.csv", staff)]
+    branches = list(csv.reader(BRANCHES.splitlines()))
+    return [
+        typed("Prices.csv", prices),
+        typed("boten.csv", boats),
+        typed("personal.csv", staff),
+        typed("branches.csv", branches),
+    ]
 
 
 def said(question: str, language: str = "en") -> list[str] | None:
@@ -69,6 +79,8 @@ def said(question: str, language: str = "en") -> list[str] | None:
             ["Price in euro, difference: 79.05"],
         ),
         ("Which product comes after the Skagen bench?", ["Drift linen duvet cover 140x220"]),
+        ("Who manages the branch in Maastricht?", ["South: Jules Henri"]),
+        ("When does the Groningen branch open?", ["North: 8:00-17:00"]),
         ("Wat kost de Waterlelie per dag?", ["Waterlelie: € 185,50"]),
         ("Welke boot is het goedkoopst?", ["Oude Tjotter: € 95,-"]),
         ("Hoeveel boten liggen in Sneek?", ["2: De Zwaluw; Oude Tjotter"]),
