@@ -78,6 +78,7 @@ class Turn:
     tool_calls: list[ToolCallRecord] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     human: HumanWanted | None = None
+    broken: str = ""  # what made a tool fail that should not have
     calls: int = 0
     model: str = ""
 
@@ -269,8 +270,9 @@ class _Conductor(AgentMiddleware[AgentState[Any], Turn]):
             return ToolResult(f"These arguments are missing or wrong: {fields}."), True
         except (ToolRetry, ToolFailed) as told:
             return ToolResult(str(told)), True
-        except Exception:
+        except Exception as error:
             # A tool's defect must not end the turn: the model tells the customer, we read the log.
+            turn.broken = f"{name}: {type(error).__name__}: {error}"[:300]
             log.exception("the tool %s failed", name)
             return ToolResult("The tool failed. Do not try again."), True
 

@@ -235,6 +235,11 @@ class Runner:
 
     async def _no_answer(self, draft: _Draft, loaded: _Loaded) -> _Ending:
         """Nothing was left to say: this turn has failed, and counts for the rule on failed turns."""
+        if (
+            draft.turn and draft.turn.broken and not draft.turn.searches
+        ):  # nobody looked: it may well be known
+            draft.trace["error"] = draft.turn.broken
+            return await self._rescue(draft)
         decision = loaded.policy.for_no_answer() or loaded.policy.for_failed_turns(
             draft.request.failed_turns + 1
         )

@@ -14,6 +14,7 @@ from agentflow.kit.settings import Settings
 from crm.inbox.schemas import HistoryLine
 from crm.teams import service as teams
 from crm.teams.schemas import WorkspaceUpdate
+from knowledge import service as knowledge
 from knowledge.embedding_onnx import OnnxEmbedder
 from tests.agents.conftest import Shop, open_shop, stock
 
@@ -51,6 +52,18 @@ async def test_that_what_the_knowledge_does_not_hold_is_refused(shop: Shop) -> N
     assert answer.outcome.sentences[0].kind == "stock"
     assert answer.outcome.failed
     assert answer.outcome.handoff is None
+
+
+async def test_that_knowledge_nobody_could_search_is_no_missing_knowledge(shop: Shop) -> None:
+    async with shop.db.transaction() as session:
+        base = await knowledge.get_knowledge_base(session, shop.workspace_id, shop.knowledge_base_id)
+        base.embedding_name, base.embedding_fingerprint = "an older model", "older"
+    outcome = (await shop.ask(QUESTION)).outcome
+    assert (outcome.action, outcome.gap) == ("refuse", None)
+    assert outcome.text == "I cannot give you an answer right now. Please try again in a moment."
+    assert "an older model" in str(outcome.trace["error"])
+    agent = await shop.agent(handoff_rules=[{"kind": "no_answer"}])
+    assert (await shop.ask(QUESTION, agent_id=agent)).outcome.action == "handoff"
 
 
 async def test_that_the_rule_on_missing_answers_hands_over_to_its_team(shop: Shop) -> None:

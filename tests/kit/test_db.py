@@ -21,7 +21,7 @@ from agentflow.kit.errors import Misconfigured
 from agentflow.kit.settings import Settings
 
 
-@pytest.mark.parametrize("key", [None, Fernet.generate_key().decode()])
+@pytest.mark.parametrize("key", [None, Fernet.generate_key().decode()], ids=["own", "given"])
 @pytest.mark.parametrize("place", ["/proc/none", "{here}/file", "{here}/file/below", "{here}/torn"])
 def test_that_a_home_that_cannot_be_used_is_refused(tmp_path: Path, place: str, key: str | None) -> None:
     (tmp_path / "file").write_text("Not a folder.")

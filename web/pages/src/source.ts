@@ -49,7 +49,7 @@ const STATES: Record<State, string> = {
   failed: "Failed",
 };
 /** What the server counts as pages; of other kinds of file there is always one, which tells nobody anything. */
-const UNITS: Record<string, string> = { pdf: "page", xlsx: "sheet", xlsm: "sheet" };
+const UNITS: Record<string, string> = { pdf: "page", xlsx: "sheet", xlsm: "sheet", xls: "sheet", xlsb: "sheet", ods: "sheet" };
 const WARNINGS: Record<string, string> = {
   no_text: "No text was found in this file (a scan, or empty), so nothing can be answered from it.",
   partial: "Some pages of this file are damaged; they are left out.",
