@@ -45,7 +45,8 @@ class Subscription:
         """The next events, oldest first; empty when none came in this time."""
         if not self._read_table and not self._waiting:
             try:
-                await asyncio.wait_for(self._news.wait(), timeout_seconds)
+                async with asyncio.timeout(timeout_seconds):
+                    await self._news.wait()
             except TimeoutError:
                 return []
         if self._read_table and (events := await self._from_table()):
@@ -152,8 +153,10 @@ class EventTail:
 
     async def _poll_for_ever(self) -> None:
         while True:
+            # Not `wait_for`, which up to Python 3.11 forgets a cancellation that comes with the wake-up.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._poll_seconds if self._subscriptions else None)
+                async with asyncio.timeout(self._poll_seconds if self._subscriptions else None):
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 await self._poll()

@@ -54,4 +54,4 @@ def test_that_a_search_needs_files_or_a_knowledge_base(capsys: Capture, tmp_path
     both: list[str | Path] = ["search", "--source", tmp_path, "--knowledge-base", "kb_1", QUESTION]
     assert "either --source" in refuse(capsys, both)
     assert "cannot be searched for" in refuse(capsys, ["search", "--source", tmp_path, " "])
-    assert "is not a file" in refuse(capsys, ["search", "--source", tmp_path / "none", QUESTION])
+    assert "does not exist" in refuse(capsys, ["search", "--source", tmp_path / "none", QUESTION])

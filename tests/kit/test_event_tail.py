@@ -174,3 +174,15 @@ async def test_that_the_first_subscriber_may_have_a_transaction_open(db: Databas
     await collect(news, 1)
     await say(db, "cnv_1", 2)
     assert [event.payload["n"] for event in await collect(news, 1)] == [2]
+
+
+async def test_that_it_can_be_closed_at_any_moment(db: Database) -> None:
+    """Also just when a commit wakes it up."""
+    for number in range(60):
+        tail = EventTail(db)
+        async with asyncio.timeout(10), tail.subscribe("wsp_1", after=0):
+            await say(db, "cnv_1", number)
+            for _ in range(number % 20):
+                await asyncio.sleep(0)
+            await say(db, "cnv_1", number)
+            await tail.close()
