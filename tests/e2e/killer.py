@@ -64,7 +64,6 @@ READ_PLACES = (
     *within("plan", 7, 3),
     *within("write", 4, 2),
     *within("switch", 7),
-    "commit:ingest:2",  # the version that was replaced goes
 )
 UPLOAD_PLACES = (
     *around("add_source put start_ingest"),
