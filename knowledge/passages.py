@@ -23,7 +23,10 @@ _TOPIC_CHARS = 80  # a longer heading is running text that was taken for one
 
 @dataclass(frozen=True)
 class PassageSentence:
-    """One sentence (or one sheet row) of a passage; `lexical` is its own score for the query."""
+    """One sentence (or one sheet row) of a passage; `lexical` is its own score for the query.
+
+    A borrowed one stands beside the chunk that was found, not in it.
+    """
 
     text: str
     start: int | None
@@ -31,6 +34,7 @@ class PassageSentence:
     row: int | None
     vector: FloatVector = field(compare=False, repr=False)
     lexical: float
+    borrowed: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ CANDIDATES = 200  # best of each half that compete
 FINALISTS = 50  # best of those by chunk alone, whose sentences are looked at
 # Beside the chunk's vector and letters. A vector says most of a single sentence; of letters it says more how
 # much of the question stands together in one sentence than how often and in how short a one.
-_SENTENCE_VECTOR = 2.5
-_SENTENCE_COVERAGE, _CHUNK_COVERAGE = 0.7, 0.2
+_SENTENCE_VECTOR = 2.8
+_SENTENCE_COVERAGE, _CHUNK_COVERAGE = 0.8, 0.2
 _KNOWN_LANGUAGE_SHARE = 0.35  # the embedder knows a text whose vectors count at least this much
 _BOTH_KNOWN = 1.2  # vectors count this much more where the embedder knows the text too
 _ONE_KNOWN = 0.4  # and this much where it knows only the text or only the question: they differ in language
@@ -78,11 +78,12 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Chunks best first; `sentence_lexical` is the BM25 of the sentences of those that were looked at."""
+    """Chunks best first, and what was seen of every sentence of the chunks that were looked at closely."""
 
     items: tuple[Ranked, ...]
     evidence: Evidence
-    sentence_lexical: FloatVector
+    sentence_lexical: FloatVector  # BM25, 0 where nobody looked
+    sentence_scores: FloatVector  # standard scores of vector and letters together, NaN where nobody looked
 
 
 def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -> Ranking:
@@ -97,7 +98,8 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
     candidates = np.union1d(known[_best(dense[known], CANDIDATES)], _best(lexical, CANDIDATES))
     if not len(candidates):
         nothing = Evidence(0.0, 0.0, 0.0, 0.0, 0.0, query.foreignness, from_sheet=False)
-        return Ranking((), nothing, np.zeros(corpus.sentences.size, dtype=np.float32))
+        none = np.zeros(corpus.sentences.size, dtype=np.float32)
+        return Ranking((), nothing, none, np.full_like(none, np.nan))
     floor = dense[known].min() if len(known) else 0.0
     chunk_dense = np.nan_to_num(dense[candidates], nan=float(floor))
     share = _share(query.foreignness, corpus.embedder_knows_text)
@@ -131,7 +133,11 @@ def rank(corpus: Corpus, query: Query, dense: FloatVector, *, limit: int = 10) -
         foreignness=query.foreignness,
         from_sheet=bool(items and corpus.from_sheet[items[0].index]),
     )
-    return Ranking(items, evidence, shared.scores)
+    scores = np.full(corpus.sentences.size, np.nan, dtype=np.float32)
+    scores[sentences] = _SENTENCE_VECTOR * share * _z(cosines) + _SENTENCE_COVERAGE * _z(
+        shared.coverage[sentences]
+    )
+    return Ranking(items, evidence, shared.scores, scores)
 
 
 def _best(scores: FloatVector, number: int) -> IntVector:

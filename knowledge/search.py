@@ -7,7 +7,6 @@ in every worker; what ranking needs is kept in memory per generation.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Set
@@ -22,6 +21,7 @@ from agentflow.kit.settings import Settings
 from agentflow.kit.telemetry import span
 from knowledge import repository
 from knowledge.embedding import Embedder, FloatVector
+from knowledge.excerpts import Excerpts
 from knowledge.generation import Built, Content, build, check_embedding, decode, keep_generation, restore
 from knowledge.index import MemoryIndex, Nearest, Points, Scope, VectorIndex
 from knowledge.language import languages_of
@@ -42,6 +42,7 @@ class _Opened:
     content: Content
     built: Built
     nearest: Nearest
+    excerpts: Excerpts
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
@@ -197,26 +198,25 @@ class Searcher:
             content.vectors,
         )
         nearest = await asyncio.to_thread(self._index.fill, scope, points)
-        return _Opened(state.generation, content, built, nearest)
+        return _Opened(state.generation, content, built, nearest, Excerpts(content))
 
 
 def _passages(opened: _Opened, sources: dict[str, LiveSource], ranking: Ranking) -> tuple[Passage, ...]:
     return tuple(
-        _passage(opened, sources[source_id], item, ranking.sentence_lexical)
-        for item in ranking.items
+        _passage(opened, sources[source_id], item, ranking, number)
+        for number, item in enumerate(ranking.items)
         if (source_id := opened.content.chunks[item.index].source_id) in sources
     )
 
 
-def _passage(opened: _Opened, source: LiveSource, item: Ranked, lexical: FloatVector) -> Passage:
+def _passage(opened: _Opened, source: LiveSource, item: Ranked, ranking: Ranking, number: int) -> Passage:
     chunk = opened.content.chunks[item.index]
-    places = slice(*opened.content.offsets[item.index : item.index + 2])
+    shown = opened.excerpts.cut(item.index, ranking.sentence_scores, rank=number)
+    places = [line.place for line in shown.lines]
     vectors = opened.content.sentence_vectors[places].astype(np.float32)
     sentences = tuple(
-        PassageSentence(text, start, end, row, vector, float(score))
-        for (text, start, end, row), vector, score in zip(
-            json.loads(chunk.sentences), vectors, lexical[places], strict=True
-        )
+        PassageSentence(line.text, line.start, line.end, line.row, vector, float(score), line.borrowed)
+        for line, vector, score in zip(shown.lines, vectors, ranking.sentence_lexical[places], strict=True)
     )
     return Passage(
         chunk_id=chunk.id,
@@ -227,9 +227,9 @@ def _passage(opened: _Opened, source: LiveSource, item: Ranked, lexical: FloatVe
         page=chunk.page,
         sheet=chunk.sheet,
         row=chunk.row,
-        start=chunk.start,
-        end=chunk.end,
-        text=chunk.text,
+        start=shown.start,
+        end=shown.end,
+        text=shown.text,
         heading=chunk.heading,
         score=item.score,
         dense=item.dense,

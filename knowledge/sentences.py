@@ -15,7 +15,7 @@ _WORDLESS = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _SYLLABIC = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]")  # those of them that are alphabets
-_LETTERS_A_SYLLABLE = 2.5
+LETTERS_A_SYLLABLE = 2.5
 BULLET = re.compile(r"\s*(?:[-*•‣▪–—·o]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s)")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*(?:\n|\Z)")
 # A mark that may end a sentence, with closing quotes and brackets; full-width marks need no space after them.
@@ -53,7 +53,7 @@ class Size:
     @property
     def signs(self) -> float:
         """The length in signs that say about as much as a Chinese character."""
-        return self.chars - self.syllabic * (1 - 1 / _LETTERS_A_SYLLABLE)
+        return self.chars - self.syllabic * (1 - 1 / LETTERS_A_SYLLABLE)
 
     @property
     def is_wordless(self) -> bool:

@@ -21,6 +21,7 @@ FALL, FALL_ELSEWHERE = 3.5, 2.0
 TERSE_FALL, TERSE_FALL_ELSEWHERE = 2.5, 1.25  # "opening hours" shares a word with much that it does not ask
 TERSE_WORDS, TERSE_SIGNS = 3, 6  # words, or characters of a script without spaces
 ROW_FALL = 1.0  # a table's rows are alike: one that is not about as good as the best is another thing
+BORROWED_FALL = 2.0  # a sentence beside what was found has to be so much better
 # What a sentence holds of the question that those before it do not: a reply says little by repeating itself.
 NEW_SHARE = 8.0
 FOLLOWER_SHARE = 0.8  # of a question's or heading's score goes to the sentence behind it
@@ -106,6 +107,7 @@ def _scored(found: SearchResult, dense_share: float) -> list[_Line]:
     close = _z(np.array([part.lexical for _, part in pairs], dtype=np.float32))
     chunk = _z(np.array([passage.score for passage, _ in pairs], dtype=np.float32))
     scores = dense_share * near + (1 - dense_share) * close + PASSAGE_SHARE * chunk
+    scores -= BORROWED_FALL * np.array([part.borrowed for _, part in pairs])
     sources = list(dict.fromkeys(passage.source_id for passage in passages))
     best: dict[tuple[int, int, int] | str, _Line] = {}
     carried = -np.inf

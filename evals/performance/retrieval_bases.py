@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,8 @@ import numpy as np
 from agentflow.kit.settings import IngestSettings
 from knowledge.chunking import ChunkDraft
 from knowledge.embedding import Embedder, FloatMatrix, FloatVector, Foreignness
-from knowledge.generation import echo, embedder_knows, indexed_text
+from knowledge.excerpts import Excerpts
+from knowledge.generation import Content, StoredChunk, echo, embedder_knows, indexed_text
 from knowledge.index import best_cosines
 from knowledge.lexical import LexicalIndex
 from knowledge.ranking import CANDIDATES, Corpus, Query, Ranking, rank
@@ -73,6 +75,24 @@ class Gold:
     whole: bool = True  # False: an answer of paragraphs, which a passage shares by half
 
 
+@dataclass(frozen=True)
+class Span:
+    """Where a passage stands: code points in a document."""
+
+    document: str
+    start: int
+    end: int
+
+    def holds(self, gold: Gold) -> bool:
+        """It is of the right document and covers the answer."""
+        if self.document != gold.document:
+            return False
+        if gold.whole:
+            return self.start <= gold.start and gold.end <= self.end
+        shared = min(self.end, gold.end) - max(self.start, gold.start)
+        return shared * 2 >= min(self.end - self.start, gold.end - gold.start)
+
+
 @dataclass(frozen=True, eq=False)
 class Base:
     """One knowledge base, and the plain BM25 it is compared with."""
@@ -80,6 +100,7 @@ class Base:
     documents: tuple[str, ...]  # of each chunk
     drafts: tuple[ChunkDraft, ...]
     vectors: FloatMatrix
+    excerpts: Excerpts
     corpus: Corpus
     words: bm25s.BM25
     embedder: Remembering
@@ -102,15 +123,22 @@ class Base:
             echo=echo(self.corpus, sentences),
         )
 
-    def holds(self, chunk: int, gold: Gold) -> bool:
-        """The chunk is of the right document and covers the answer."""
-        draft = self.drafts[chunk]
-        if draft.start is None or draft.end is None or self.documents[chunk] != gold.document:
-            return False
-        if gold.whole:
-            return draft.start <= gold.start and gold.end <= draft.end
-        shared = min(draft.end, gold.end) - max(draft.start, gold.start)
-        return shared * 2 >= min(draft.end - draft.start, gold.end - gold.start)
+    def shown(self, question: str) -> list[Span]:
+        """The product's best five passages."""
+        ranking = self.rank(question)
+        spans = []
+        for number, item in enumerate(ranking.items[:5]):
+            passage = self.excerpts.cut(item.index, ranking.sentence_scores, rank=number)
+            spans.append(Span(self.documents[item.index], passage.start or 0, passage.end or 0))
+        return spans
+
+    def best(self, scores: FloatVector) -> list[Span]:
+        """The five chunks with the highest scores."""
+        chosen = np.argsort(-scores, kind="stable")[:5]
+        return [
+            Span(self.documents[chunk], self.drafts[chunk].start or 0, self.drafts[chunk].end or 0)
+            for chunk in map(int, chosen)
+        ]
 
 
 def read(folder: Path, names: Sequence[str]) -> Mapping[str, tuple[ChunkDraft, ...]]:
@@ -133,20 +161,47 @@ def open_base(embedder: Remembering, files: Mapping[str, tuple[ChunkDraft, ...]]
     sentences = [sentence.text for draft in drafts for sentence in draft.sentences]
     words = bm25s.BM25()
     words.index(bm25s.tokenize(texts, stopwords=None, show_progress=False), show_progress=False)
+    documents = tuple(name for name, parts in files.items() for _ in parts)
+    vectors, sentence_vectors = embedder.embed_documents(texts), embedder.embed_documents(sentences)
+    offsets = np.cumsum([0, *(len(draft.sentences) for draft in drafts)])
     return Base(
-        documents=tuple(name for name, parts in files.items() for _ in parts),
+        documents=documents,
         drafts=drafts,
-        vectors=embedder.embed_documents(texts),
+        vectors=vectors,
+        excerpts=Excerpts(
+            Content(
+                tuple(_stored(*each) for each in zip(documents, drafts, strict=True)),
+                vectors,
+                sentence_vectors.astype(np.float16),
+                offsets,
+            )
+        ),
         corpus=Corpus(
             chunks=LexicalIndex.build(texts),
             sentences=LexicalIndex.build(sentences),
-            sentence_offsets=np.cumsum([0, *(len(draft.sentences) for draft in drafts)]),
-            sentence_vectors=embedder.embed_documents(sentences),
+            sentence_offsets=offsets,
+            sentence_vectors=sentence_vectors,
             from_sheet=np.array([draft.row is not None for draft in drafts], dtype=bool),
             embedder_knows_text=embedder_knows(embedder, sentences),
         ),
         words=words,
         embedder=embedder,
+    )
+
+
+def _stored(document: str, draft: ChunkDraft) -> StoredChunk:
+    return StoredChunk(
+        id="",
+        source_id=document,
+        version=1,
+        text=draft.text,
+        heading=draft.heading,
+        start=draft.start,
+        end=draft.end,
+        page=draft.page,
+        sheet=draft.sheet,
+        row=draft.row,
+        sentences=json.dumps([[each.text, each.start, each.end, each.row] for each in draft.sentences]),
     )
 
 
@@ -166,23 +221,15 @@ def _reciprocal(base: Base, question: str) -> FloatVector:
     return np.asarray(sum(1 / (RRF + place) for place in places), dtype=np.float32)
 
 
-def _ours(base: Base, question: str) -> FloatVector:
-    scores = np.full(len(base.drafts), -np.inf, dtype=np.float32)
-    for item in base.rank(question).items:
-        scores[item.index] = item.score
-    return scores
-
-
-METHODS: dict[str, Callable[[Base, str], FloatVector]] = {
-    "BM25 words": _word_scores,
-    "dense": _dense,
-    "RRF": _reciprocal,
-    "ours": _ours,
+METHODS: dict[str, Callable[[Base, str], list[Span]]] = {
+    "BM25 words": lambda base, question: base.best(_word_scores(base, question)),
+    "dense": lambda base, question: base.best(_dense(base, question)),
+    "RRF": lambda base, question: base.best(_reciprocal(base, question)),
+    "ours": Base.shown,
 }
 
 
 def first_hits(base: Base, gold: Gold, method: str) -> tuple[bool, bool]:
     """Whether the best passage, and whether one of the best five, holds the answer."""
-    best = np.argsort(-METHODS[method](base, gold.question), kind="stable")[:5]
-    found = [base.holds(int(chunk), gold) for chunk in best]
+    found = [span.holds(gold) for span in METHODS[method](base, gold.question)]
     return found[0], any(found)
