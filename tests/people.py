@@ -12,6 +12,7 @@ from agentflow.kit.db import Database
 from agentflow.kit.settings import Settings
 from crm.teams import service as teams
 from crm.teams.passwords import hash_password
+from crm.teams.schemas import Role
 from tests.e2e.live import LiveApp
 
 FIRST = "first-password-to-change"
@@ -28,7 +29,7 @@ class Person:
     workspace_id: str
 
 
-def add_person(app: LiveApp, workspace_id: str | None = None) -> Person:
+def add_person(app: LiveApp, workspace_id: str | None = None, *, role: Role = Role.ADMIN) -> Person:
     """A new staff member on a running server; without a workspace in one of their own."""
     email = f"staff-{next(_numbers)}@example.com"
 
@@ -40,7 +41,7 @@ def add_person(app: LiveApp, workspace_id: str | None = None) -> Person:
                 made = await teams.create_workspace(session, name=email, time_zone="UTC", locale="en")
                 workspace = made.id
             await teams.create_staff_member(
-                session, workspace, email=email, name="Ada", password_hash=hash_password(FIRST)
+                session, workspace, email=email, name="Ada", password_hash=hash_password(FIRST), role=role
             )
         await db.close()
         return workspace

@@ -16,7 +16,7 @@ from channels.schemas import ChannelAccountCreate, PublicSettings
 from crm.inbox import service as inbox
 from crm.teams import service as teams
 from crm.teams.passwords import hash_password
-from crm.teams.schemas import ApiKeyCreate, Scope
+from crm.teams.schemas import ApiKeyCreate, Role, Scope
 from knowledge import service as knowledge
 from knowledge.schemas import KnowledgeBaseCreate
 
@@ -74,7 +74,12 @@ async def _make_records(app: Application) -> FirstRun | None:
             session, name="Harbour & Pine", time_zone="Europe/Amsterdam", locale="en"
         )
         await teams.create_staff_member(
-            session, workspace.id, email=EMAIL, name="Admin", password_hash=password_hash
+            session,
+            workspace.id,
+            email=EMAIL,
+            name="Admin",
+            password_hash=password_hash,
+            role=Role.ADMIN,
         )
         _, api_key = await teams.create_key(
             session, workspace.id, ApiKeyCreate(name="first key", scopes=list(Scope))

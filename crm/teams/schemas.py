@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Scope(StrEnum):
-    """What an API key may do. A logged-in staff member may do all of it."""
+    """What a caller may do. An API key has those it was made with, a staff member those of the role."""
 
     KNOWLEDGE_READ = "knowledge:read"
     KNOWLEDGE_WRITE = "knowledge:write"
@@ -18,8 +18,23 @@ class Scope(StrEnum):
     AGENTS_WRITE = "agents:write"
     CONVERSATIONS_READ = "conversations:read"
     CONVERSATIONS_WRITE = "conversations:write"
+    CONTACTS_READ = "contacts:read"
+    CONTACTS_WRITE = "contacts:write"
+    CONTACTS_EXPORT = "contacts:export"
+    CONTACTS_ERASE = "contacts:erase"
+    PEOPLE_READ = "people:read"
+    PEOPLE_WRITE = "people:write"
+    AUDIT_READ = "audit:read"
     SETTINGS_READ = "settings:read"
     SETTINGS_WRITE = "settings:write"
+
+
+class Role(StrEnum):
+    """What a staff member is in the workspace; `permissions.py` says what each may do."""
+
+    ADMIN = "admin"
+    TEAM_ADMIN = "team_admin"
+    STAFF = "staff"
 
 
 class WorkspaceRead(BaseModel):
@@ -63,6 +78,7 @@ class StaffRead(BaseModel):
     id: str
     email: str
     name: str
+    role: Role
     must_change_password: bool
 
 

@@ -15,7 +15,16 @@ from crm.teams import repository
 from crm.teams.errors import NoCredential, RecordNotFound, WeakPassword, WrongCredentials
 from crm.teams.models import ApiKey, LoginSession, StaffMember, Team, Workspace
 from crm.teams.passwords import check_password, check_strength, hash_password, hash_secret, new_secret
-from crm.teams.schemas import ApiKeyCreate, ApiKeyRead, Scope, TeamCreate, WorkspaceRead, WorkspaceUpdate
+from crm.teams.permissions import SCOPES
+from crm.teams.schemas import (
+    ApiKeyCreate,
+    ApiKeyRead,
+    Role,
+    Scope,
+    TeamCreate,
+    WorkspaceRead,
+    WorkspaceUpdate,
+)
 
 KEY_START = "afk_"
 LAST_USED_STEP = timedelta(minutes=5)  # how stale `last_used_at` may be; saves a write a request
@@ -29,6 +38,7 @@ class Principal:
     workspace_id: str
     scopes: frozenset[Scope]
     staff_id: str | None = None
+    role: Role | None = None  # None for an API key
     csrf_hash: str | None = None
     must_change_password: bool = False
     use_unnoted: bool = False  # the key's `last_used_at` is due
@@ -93,7 +103,13 @@ def read_workspace(workspace: Workspace) -> WorkspaceRead:
 
 
 async def create_staff_member(
-    session: AsyncSession, workspace_id: str, *, email: str, name: str, password_hash: str
+    session: AsyncSession,
+    workspace_id: str,
+    *,
+    email: str,
+    name: str,
+    password_hash: str,
+    role: Role = Role.STAFF,
 ) -> StaffMember:
     """A staff member who must change this first password."""
     staff = StaffMember(
@@ -101,6 +117,7 @@ async def create_staff_member(
         workspace_id=workspace_id,
         email=email,
         name=name,
+        role=role,
         password_hash=password_hash,
         must_change_password=True,
         created_at=now(session),
@@ -202,8 +219,9 @@ async def principal_of_login(session: AsyncSession, token: str) -> Principal:
     return Principal(
         id=staff.id,
         workspace_id=staff.workspace_id,
-        scopes=frozenset(Scope),
+        scopes=SCOPES[Role(staff.role)],
         staff_id=staff.id,
+        role=Role(staff.role),
         csrf_hash=login.csrf_hash,
         must_change_password=staff.must_change_password,
     )

@@ -1,0 +1,16 @@
+"""Who works here: second factors, invitations, members, hours, what they did"""
+
+from __future__ import annotations
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Who works here: second factors, invitations, members, hours, what they did."""
+
+
+def downgrade() -> None:
+    """Undo it."""

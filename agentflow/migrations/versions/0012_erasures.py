@@ -1,0 +1,16 @@
+"""Erasures and back-ups"""
+
+from __future__ import annotations
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Erasures and back-ups."""
+
+
+def downgrade() -> None:
+    """Undo it."""
