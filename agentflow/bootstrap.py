@@ -57,6 +57,7 @@ QUEUES = (
     Queue("syncs", partitioned=True, concurrency=4, poll_seconds=0.5),
 )
 HOUR = 3600.0
+SNOOZE_SECONDS = 15.0  # how late a conversation that was set aside may open
 GAPS_SECONDS = 60.0  # for generations that come without an upload
 
 
@@ -306,6 +307,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
 
     jobs.every("sources", float(app.settings.ingest.lease_seconds) / 2, sweep_sources)
     jobs.every("syncs", app.settings.sync.poll_seconds, enqueue_due)
+    jobs.every("snoozes", SNOOZE_SECONDS, partial(inbox.wake, app.db))
     jobs.every("bin", HOUR, purge)
     jobs.every("orphans", 24 * HOUR, reconcile)
     jobs.every("gaps", GAPS_SECONDS, close_gaps)

@@ -149,6 +149,7 @@ async def _staff(session: AsyncSession, workspace_id: str, name: str) -> StaffMe
         workspace_id=workspace_id,
         email=f"{new_id('mail')}@harbour.example",
         name=name,
+        role="staff",
         password_hash="none",
         created_at=now(session),
     )

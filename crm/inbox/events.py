@@ -20,6 +20,32 @@ from crm.teams import texts
 # The kinds a visitor may read.
 VISITOR_KINDS = ("sentence", "message", "typing", "handoff", "status", "closed")
 
+# What staff may read besides. These are in a stream of their own, which no visitor can name.
+STAFF_STREAM = "inbox"
+STAFF_KINDS = (*VISITOR_KINDS, "conversation", "assignment", "note")
+
+
+def publish_conversation(session: AsyncSession, conversation: Conversation) -> None:
+    """To staff: a conversation is new, or opened, closed or set aside."""
+    until = conversation.snoozed_until
+    payload = {"status": conversation.status, "until": until.isoformat() if until else None}
+    publish_to_staff(session, conversation, "conversation", payload)
+
+
+def publish_assignment(session: AsyncSession, conversation: Conversation) -> None:
+    """To staff: who owns it now."""
+    owner = ("owner_kind", "agent_id", "staff_id", "team_id", "handoff_reason", "owner_epoch")
+    payload = {name: getattr(conversation, name) for name in owner}
+    publish_to_staff(session, conversation, "assignment", payload)
+
+
+def publish_to_staff(
+    session: AsyncSession, conversation: Conversation, kind: str, payload: dict[str, Any]
+) -> None:
+    """News of a conversation that visitors never get."""
+    payload = {"conversation_id": conversation.id, **payload}
+    _publish(session, conversation.workspace_id, STAFF_STREAM, kind, payload)
+
 
 def publish_message(session: AsyncSession, message: Message, client_ref: str | None = None) -> None:
     """A message of the contact or of the system. `client_ref` is the sender's own id for it."""

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from agentflow.kit.db import Base, EncryptedText, UtcDateTime
 from crm.inbox.schemas import Author
 
+_FILTERED = ("status", "owner_kind", "agent_id", "staff_id", "team_id", "channel", "language")
+
 
 class Conversation(Base):
     """All talk with one contact over one channel account. Its row is the lock for everything in it.
@@ -22,6 +24,11 @@ class Conversation(Base):
     __table_args__ = (
         Index(None, "account_id", "contact_id", unique=True),
         Index(None, "workspace_id", "last_message_at", "id"),
+        # One for each thing the list is filtered by: a page is read from its end, however rare the value.
+        *(
+            Index(f"ix_conversations_by_{column}", "workspace_id", column, "last_message_at", "id")
+            for column in _FILTERED
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -50,6 +57,11 @@ class Conversation(Base):
     answer_id: Mapped[str | None] = mapped_column(String(40))  # the message that is being written
     attempt: Mapped[int] = mapped_column(default=0)
     failed_turns: Mapped[int] = mapped_column(default=0)
+
+    status: Mapped[str] = mapped_column(String(10), default="open")
+    snoozed_until: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # while it is pending
+    preview: Mapped[str | None] = mapped_column(EncryptedText)  # the beginning of the last thing said
+    preview_author: Mapped[Author | None] = mapped_column(String(10))
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_message_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -86,6 +98,19 @@ class Message(Base):
     answers_seq: Mapped[int | None]
     status: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReadPosition(Base):
+    """How far a staff member has read a conversation."""
+
+    __tablename__ = "read_positions"
+
+    staff_id: Mapped[str] = mapped_column(String(40), ForeignKey("staff_members.id"), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        String(40), ForeignKey("conversations.id"), primary_key=True, index=True
+    )
+    workspace_id: Mapped[str] = mapped_column(String(40), ForeignKey("workspaces.id"))
+    seq: Mapped[int]
 
 
 class Route(Base):

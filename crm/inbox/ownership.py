@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,13 +23,16 @@ from channels import OutboxRow, outbox
 from crm.inbox import events, repository
 from crm.inbox.errors import ConversationNotFound, NoAgent, TakeoverLost
 from crm.inbox.models import Conversation, Message
-from crm.inbox.schemas import Author, MessageStatus, OwnerKind, StaffLike, advance
+from crm.inbox.schemas import Author, InWorkspace, MessageStatus, OwnerKind, StaffLike, advance
 from crm.teams import service as teams
 from crm.teams import texts
 from crm.teams.errors import RecordNotFound
 
 TAKEOVER_SECONDS = 5.0
+PREVIEW_CHARS = 160
 _GRACE = timedelta(seconds=5)
+_NOBODY = "nobody"  # in closing_for, beside ids of staff and of teams
+_TEAM = "tea_"
 # What the end of a row says of its message; `unknown` says nothing.
 _REPORTED = {
     "sent": MessageStatus.SENT,
@@ -65,11 +69,63 @@ async def take_over(
     Waits up to `wait_seconds` for a send that has begun; then nobody knows whether it arrived (`unknown`).
     Raises ConversationNotFound, TakeoverLost.
     """
+    heir = _Heir(who.id, who.name)
+    return await _close_wait_commit(
+        db, who.workspace_id, conversation_id, heir, wait_seconds=wait_seconds, poll_seconds=poll_seconds
+    )
+
+
+async def leave_waiting(
+    db: Database,
+    workspace_id: str,
+    conversation_id: str,
+    *,
+    team_id: str | None,
+    wait_seconds: float = TAKEOVER_SECONDS,
+) -> Conversation:
+    """Let the conversation wait for people, of a team if given, as surely as a takeover does.
+
+    Raises ConversationNotFound, RecordNotFound, TakeoverLost.
+    """
+    heir = _Heir(_NOBODY, "")
+    if team_id is not None:
+        async with db.read() as session:
+            team = await teams.get_team(session, workspace_id, team_id)
+        heir = _Heir(team.id, team.name)
+    return await _close_wait_commit(
+        db, workspace_id, conversation_id, heir, wait_seconds=wait_seconds, poll_seconds=0.02
+    )
+
+
+@dataclass(frozen=True)
+class _Heir:
+    """Who is to own a conversation instead of the agent: `id` is of a staff member, a team, or `nobody`."""
+
+    id: str
+    name: str
+
+    def owns(self, conversation: Conversation) -> bool:
+        if self.id == _NOBODY or self.id.startswith(_TEAM):
+            team_id = None if self.id == _NOBODY else self.id
+            waits = conversation.owner_kind == OwnerKind.NOBODY and conversation.closing_for is None
+            return waits and conversation.team_id == team_id
+        return conversation.owner_kind == OwnerKind.STAFF and conversation.staff_id == self.id
+
+
+async def _close_wait_commit(
+    db: Database,
+    workspace_id: str,
+    conversation_id: str,
+    heir: _Heir,
+    *,
+    wait_seconds: float,
+    poll_seconds: float,
+) -> Conversation:
     async with db.transaction() as session:
-        conversation = await lock(session, who.workspace_id, conversation_id)
-        if _is_owner(conversation, who):
+        conversation = await lock(session, workspace_id, conversation_id)
+        if heir.owns(conversation):
             return conversation
-        conversation.closing_for, conversation.closing_name = who.id, who.name
+        conversation.closing_for, conversation.closing_name = heir.id, heir.name
         conversation.closing_until = now(session) + timedelta(seconds=wait_seconds) + _GRACE
         await _withdraw_unsent(session, conversation)
     until = time.monotonic() + wait_seconds
@@ -79,17 +135,13 @@ async def take_over(
                 break
         await asyncio.sleep(poll_seconds)
     async with db.transaction() as session:
-        conversation = await lock(session, who.workspace_id, conversation_id)
-        if _is_owner(conversation, who):
+        conversation = await lock(session, workspace_id, conversation_id)
+        if heir.owns(conversation):
             return conversation
-        if conversation.closing_for != who.id:
-            raise TakeoverLost("Another staff member took the conversation over at the same moment.")
+        if conversation.closing_for != heir.id:
+            raise TakeoverLost("Somebody else took or moved the conversation at the same moment.")
         await _complete(session, conversation)
     return conversation
-
-
-def _is_owner(conversation: Conversation, who: StaffLike) -> bool:
-    return conversation.owner_kind == OwnerKind.STAFF and conversation.staff_id == who.id
 
 
 async def _complete(session: AsyncSession, conversation: Conversation) -> None:
@@ -97,10 +149,17 @@ async def _complete(session: AsyncSession, conversation: Conversation) -> None:
     await outbox.give_up_sending(session, conversation.id, actor="bot")
     if conversation.answer_id is not None:
         events.publish_status(session, conversation, conversation.answer_id, MessageStatus.FAILED)
-    name = conversation.closing_name or ""
-    change_owner(conversation, OwnerKind.STAFF, staff_id=conversation.closing_for)
+    heir, name = conversation.closing_for or _NOBODY, conversation.closing_name or ""
+    waits = heir == _NOBODY or heir.startswith(_TEAM)
+    if waits:
+        change_owner(conversation, OwnerKind.NOBODY, team_id=None if heir == _NOBODY else heir)
+        events.publish_handoff(session, conversation, name or None)
+    else:
+        change_owner(conversation, OwnerKind.STAFF, staff_id=heir)
+    events.publish_assignment(session, conversation)
     await events.prune_passing(session, conversation.workspace_id, conversation.id)
-    await _tell(session, conversation, "staff_took_over", name=name)
+    if not waits:
+        await _tell(session, conversation, "staff_took_over", name=name)
 
 
 def change_owner(
@@ -130,6 +189,7 @@ async def hand_over(
         team = await teams.get_team(session, conversation.workspace_id, None)
     change_owner(conversation, OwnerKind.NOBODY, team_id=team.id, reason=reason)
     events.publish_handoff(session, conversation, team.name)
+    events.publish_assignment(session, conversation)
 
 
 async def _withdraw_unsent(session: AsyncSession, conversation: Conversation) -> None:
@@ -175,6 +235,8 @@ def append(
     """Add the next message to a locked conversation."""
     conversation.last_seq += 1
     conversation.last_message_at = now(session)
+    if author != "system":
+        conversation.preview, conversation.preview_author = " ".join(text.split())[:PREVIEW_CHARS], author
     message = Message(
         id=message_id or new_id("msg"),
         workspace_id=conversation.workspace_id,
@@ -190,21 +252,25 @@ def append(
     return message
 
 
-async def hand_back(session: AsyncSession, who: StaffLike, conversation_id: str) -> Conversation:
-    """Return the conversation to its agent, who also answers what is still open.
+async def hand_back(
+    session: AsyncSession, who: InWorkspace, conversation_id: str, *, agent_id: str | None = None
+) -> Conversation:
+    """Return the conversation to its agent, or to that one, who also answers what is still open.
 
     Raises ConversationNotFound, NoAgent.
     """
     conversation = await lock(session, who.workspace_id, conversation_id)
-    if conversation.owner_kind == OwnerKind.AGENT and conversation.closing_for is None:
+    ours = conversation.owner_kind == OwnerKind.AGENT and conversation.closing_for is None
+    if ours and agent_id in (None, conversation.agent_id):
         return conversation
     route = await repository.find_route(session, who.workspace_id, conversation.account_id)
-    agent_id = conversation.agent_id or (route.agent_id if route else None)
+    agent_id = agent_id or conversation.agent_id or (route.agent_id if route else None)
     if agent_id is None:
         raise NoAgent("No agent answers this channel account; give it a route first.")
     await _withdraw_unsent(session, conversation)
     conversation.agent_id = agent_id
     change_owner(conversation, OwnerKind.AGENT)
+    events.publish_assignment(session, conversation)
     if conversation.answered_seq < conversation.last_inbound_seq:
         await jobs.enqueue(
             session,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +17,7 @@ from crm.inbox import events, repository
 from crm.inbox.errors import ConversationNotFound, MessageNotFound
 from crm.inbox.models import Conversation
 from crm.inbox.ownership import append, settle_takeover
-from crm.inbox.schemas import MessageStatus, OwnerKind, Recorded, advance
+from crm.inbox.schemas import ConversationStatus, MessageStatus, OwnerKind, Recorded, advance
 
 
 async def open_conversation(
@@ -46,6 +46,7 @@ async def open_conversation(
             "locale": locale,
             "owner_kind": OwnerKind.AGENT if route else OwnerKind.NOBODY,
             "agent_id": route.agent_id if route else None,
+            "status": ConversationStatus.OPEN,
             "created_at": now(session),
             "last_message_at": now(session),
         }
@@ -53,6 +54,8 @@ async def open_conversation(
         found = await repository.lock_conversation_of_contact(
             session, workspace_id, account_id=account.id, contact_id=contact_id
         )
+        if found is not None and found.id == values["id"]:
+            events.publish_conversation(session, found)
     if found is None:
         raise ConversationNotFound("The conversation is gone.")
     await settle_takeover(session, found)
@@ -82,6 +85,7 @@ async def record(
     message.dedupe_key = event.dedupe_key
     conversation.last_inbound_seq, conversation.last_inbound_at = message.seq, at
     events.publish_message(session, message, event.client_ref)
+    set_status(session, conversation, ConversationStatus.OPEN)
     await session.flush()
     if conversation.owner_kind == OwnerKind.AGENT:
         await jobs.enqueue(
@@ -94,6 +98,20 @@ async def record(
             delay_seconds=delay,
         )
     return Recorded(conversation.id, message.id, message.seq, duplicate=False)
+
+
+def set_status(
+    session: AsyncSession,
+    conversation: Conversation,
+    status: ConversationStatus,
+    *,
+    until: datetime | None = None,
+) -> None:
+    """Open, close or set aside a locked conversation, and tell staff if that is news."""
+    if (conversation.status, conversation.snoozed_until) == (status, until):
+        return
+    conversation.status, conversation.snoozed_until = status, until
+    events.publish_conversation(session, conversation)
 
 
 async def receive(

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import Select, and_, exists, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from crm.inbox.models import Conversation, Message, Route
+from crm.contacts import Contact
+from crm.inbox.models import Conversation, Message, ReadPosition, Route
+from crm.inbox.schemas import ConversationFilter
 
 
 async def find_conversation(
@@ -79,20 +81,98 @@ async def add_conversation(session: AsyncSession, values: Mapping[str, object]) 
 async def list_conversations(
     session: AsyncSession,
     workspace_id: str,
+    wanted: ConversationFilter,
     *,
-    owner_kind: str | None,
     before: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Conversation]:
     """Conversations, the one with the newest message first."""
     order = (Conversation.last_message_at, Conversation.id)
-    query = select(Conversation).where(Conversation.workspace_id == workspace_id)
-    if owner_kind is not None:
-        query = query.where(Conversation.owner_kind == owner_kind)
+    query = _wanted(select(Conversation).where(Conversation.workspace_id == workspace_id), wanted)
     if before is not None:
         query = query.where(tuple_(*order) < tuple_(*before))
     query = query.order_by(*(column.desc() for column in order)).limit(limit)
     return list((await session.execute(query)).scalars())
+
+
+def _wanted(query: Select[Conversation], wanted: ConversationFilter) -> Select[Conversation]:
+    exact = {
+        Conversation.owner_kind: wanted.owner,
+        Conversation.agent_id: wanted.agent_id,
+        Conversation.staff_id: wanted.staff_id,
+        Conversation.team_id: wanted.team_id,
+        Conversation.channel: wanted.channel,
+        Conversation.language: wanted.language,
+    }
+    for column, value in exact.items():
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.status:
+        query = query.where(Conversation.status.in_(wanted.status))
+    if wanted.unread_by is not None:
+        read = exists().where(
+            ReadPosition.staff_id == wanted.unread_by,
+            ReadPosition.conversation_id == Conversation.id,
+            ReadPosition.seq >= Conversation.last_inbound_seq,
+        )
+        query = query.where(Conversation.last_inbound_seq > 0, ~read)
+    return query
+
+
+async def due_conversations(session: AsyncSession, *, at: datetime, limit: int) -> list[tuple[str, str]]:
+    """(workspace, conversation) of those that were set aside until now, in all workspaces."""
+    query = (
+        select(Conversation.workspace_id, Conversation.id)
+        .where(Conversation.snoozed_until <= at)
+        .order_by(Conversation.snoozed_until)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in (await session.execute(query)).all()]
+
+
+async def names_of_contacts(
+    session: AsyncSession, workspace_id: str, contact_ids: Collection[str]
+) -> dict[str, str | None]:
+    """What these contacts are called."""
+    query = select(Contact.id, Contact.name).where(
+        Contact.workspace_id == workspace_id, Contact.id.in_(contact_ids)
+    )
+    return {row[0]: row[1] for row in (await session.execute(query)).all()}
+
+
+async def count_unread(
+    session: AsyncSession, workspace_id: str, staff_id: str, conversation_ids: Collection[str]
+) -> dict[str, int]:
+    """How many messages of the contact this staff member has not read, by conversation; 0 is left out."""
+    position = and_(
+        ReadPosition.conversation_id == Message.conversation_id, ReadPosition.staff_id == staff_id
+    )
+    query = (
+        select(Message.conversation_id, func.count())
+        .outerjoin(ReadPosition, position)
+        .where(
+            Message.workspace_id == workspace_id,
+            Message.conversation_id.in_(conversation_ids),
+            Message.author == "contact",
+            Message.seq > func.coalesce(ReadPosition.seq, 0),
+        )
+        .group_by(Message.conversation_id)
+    )
+    return {row[0]: row[1] for row in (await session.execute(query)).all()}
+
+
+async def read_up_to(session: AsyncSession, conversation: Conversation, staff_id: str, seq: int) -> None:
+    """Move a read position forward; it never goes back."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(ReadPosition).values(
+        staff_id=staff_id, conversation_id=conversation.id, workspace_id=conversation.workspace_id, seq=seq
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=["staff_id", "conversation_id"],
+        set_={"seq": statement.excluded.seq},
+        where=ReadPosition.seq < statement.excluded.seq,
+    )
+    await session.execute(statement)
 
 
 async def list_messages(

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 
 class OwnerKind(StrEnum):
@@ -17,6 +17,22 @@ class OwnerKind(StrEnum):
     AGENT = "agent"
     STAFF = "staff"
     NOBODY = "nobody"
+
+
+class ConversationStatus(StrEnum):
+    """Whether there is something to do. A pending one waits until a time; a new message opens any."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    CLOSED = "closed"
+
+
+class View(StrEnum):
+    """What a staff member asks for first."""
+
+    MINE = "mine"
+    UNASSIGNED = "unassigned"
+    UNREAD = "unread"
 
 
 class MessageStatus(StrEnum):
@@ -41,6 +57,13 @@ def advance(current: MessageStatus, reported: MessageStatus) -> MessageStatus:
     `failed` wins over queued and sent only: whatever was delivered did not fail.
     """
     return max(current, reported, key=_RANKS.__getitem__)
+
+
+class InWorkspace(Protocol):
+    """Whoever acts in a workspace: a staff member or an API key."""
+
+    @property
+    def workspace_id(self) -> str: ...  # noqa: D102 - plain attribute
 
 
 class StaffLike(Protocol):
@@ -174,7 +197,7 @@ class MessageRead(BaseModel):
 
 
 class ConversationRead(BaseModel):
-    """A conversation as staff see it."""
+    """A conversation as staff see it; `unread` counts for the staff member who asks."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -189,8 +212,64 @@ class ConversationRead(BaseModel):
     handoff_reason: str | None
     last_seq: int
     answered_seq: int
+    status: ConversationStatus
+    snoozed_until: datetime | None
+    language: str | None
+    contact_name: str | None = None
+    preview: str | None
+    preview_author: Author | None
+    unread: int | None = None
     created_at: datetime
     last_message_at: datetime
+
+
+class StatusUpdate(BaseModel):
+    """Open, close, or set aside until a time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: ConversationStatus
+    until: AwareDatetime | None = Field(default=None, description="for pending alone: when it opens again")
+
+
+class Assignment(BaseModel):
+    """To whom a conversation goes: exactly one of these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agent_id: str | None = Field(default=None, min_length=1, max_length=40)
+    staff_id: str | None = Field(default=None, min_length=1, max_length=40)
+    team_id: str | None = Field(default=None, min_length=1, max_length=40)
+    nobody: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Assignment:
+        given = (self.agent_id, self.staff_id, self.team_id, self.nobody)
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("name exactly one of agent_id, staff_id, team_id and nobody")
+        return self
+
+
+class ReadUpTo(BaseModel):
+    """How far the conversation is read; all of it when nothing is given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seq: int | None = Field(default=None, ge=0, le=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class ConversationFilter:
+    """Which conversations a list holds: those for which everything given is true."""
+
+    status: tuple[ConversationStatus, ...] = ()
+    owner: OwnerKind | None = None
+    agent_id: str | None = None
+    staff_id: str | None = None
+    team_id: str | None = None
+    channel: str | None = None
+    language: str | None = None
+    unread_by: str | None = None  # a staff member
 
 
 class StaffReply(BaseModel):

@@ -14,32 +14,47 @@ from channels import service as channels
 from channels.messages import TextBody
 from crm.inbox import repository
 from crm.inbox.answering import add_sentences, begin_answer, finish_answer, outbound_of
+from crm.inbox.assignment import assign, change_status, wake
 from crm.inbox.errors import ConversationNotFound, NotYourConversation
 from crm.inbox.models import Conversation, Message, Route
 from crm.inbox.ownership import append, hand_back, lock, may_send, note_end, take_over
 from crm.inbox.record import mark_up_to, open_conversation, receive, record
-from crm.inbox.schemas import MessageRead, MessageStatus, OwnerKind, PastQuestion, StaffLike
+from crm.inbox.schemas import (
+    ConversationFilter,
+    ConversationRead,
+    MessageRead,
+    MessageStatus,
+    OwnerKind,
+    PastQuestion,
+    StaffLike,
+)
 
 __all__ = [
     "add_sentences",
+    "assign",
     "begin_answer",
     "cursor_of_conversation",
+    "change_status",
     "finish_answer",
     "get_conversation",
     "hand_back",
     "list_conversations",
     "list_messages",
+    "mark_read",
     "mark_up_to",
     "may_send",
     "note_end",
     "open_conversation",
     "past_questions",
+    "read_conversation",
+    "read_conversations",
     "read_message",
     "receive",
     "record",
     "reply_as_staff",
     "set_route",
     "take_over",
+    "wake",
 ]
 
 _READ_FOR_EACH = 4  # answers read for a different question: many ask the same
@@ -56,15 +71,52 @@ async def get_conversation(session: AsyncSession, workspace_id: str, conversatio
 async def list_conversations(
     session: AsyncSession,
     workspace_id: str,
+    wanted: ConversationFilter | None = None,
     *,
-    owner: OwnerKind | None = None,
     after: str | None = None,
     limit: int,
 ) -> list[Conversation]:
     """Conversations, newest message first; `after` is of `cursor_of_conversation`. Raises BadCursor."""
+    wanted = wanted or ConversationFilter()
     return await repository.list_conversations(
-        session, workspace_id, owner_kind=owner, before=_position(after), limit=limit
+        session, workspace_id, wanted, before=_position(after), limit=limit
     )
+
+
+async def read_conversations(
+    session: AsyncSession, workspace_id: str, found: Sequence[Conversation], *, staff_id: str | None
+) -> list[ConversationRead]:
+    """Conversations as staff see them, with the contact's name and what this staff member has not read."""
+    names = await repository.names_of_contacts(session, workspace_id, {one.contact_id for one in found})
+    unread: dict[str, int] = {}
+    if staff_id is not None:
+        unread = await repository.count_unread(session, workspace_id, staff_id, [one.id for one in found])
+    return [
+        ConversationRead.model_validate(one).model_copy(
+            update={
+                "contact_name": names.get(one.contact_id),
+                "unread": None if staff_id is None else unread.get(one.id, 0),
+            }
+        )
+        for one in found
+    ]
+
+
+async def read_conversation(
+    session: AsyncSession, workspace_id: str, conversation_id: str, *, staff_id: str | None
+) -> ConversationRead:
+    """One as staff see it. Raises ConversationNotFound."""
+    found = await get_conversation(session, workspace_id, conversation_id)
+    return (await read_conversations(session, workspace_id, [found], staff_id=staff_id))[0]
+
+
+async def mark_read(
+    session: AsyncSession, workspace_id: str, conversation_id: str, staff_id: str, *, seq: int | None = None
+) -> None:
+    """A staff member has read up to message `seq`, else all of it. Raises ConversationNotFound."""
+    conversation = await get_conversation(session, workspace_id, conversation_id)
+    read = conversation.last_seq if seq is None else min(seq, conversation.last_seq)
+    await repository.read_up_to(session, conversation, staff_id, read)
 
 
 def cursor_of_conversation(last_message_at: datetime, conversation_id: str) -> str:
@@ -141,6 +193,7 @@ async def reply_as_staff(session: AsyncSession, who: StaffLike, conversation_id:
     outbox.add(session, outbound, channel=conversation.channel, owner_epoch=conversation.owner_epoch)
     await session.flush()
     await outbox.enqueue(session, outbound)
+    await repository.read_up_to(session, conversation, who.id, message.seq)
     return message
 
 

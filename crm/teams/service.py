@@ -210,6 +210,14 @@ async def get_staff(session: AsyncSession, principal: Principal) -> StaffMember:
     return staff
 
 
+async def get_staff_member(session: AsyncSession, workspace_id: str, staff_id: str) -> StaffMember:
+    """A staff member by id. Raises RecordNotFound."""
+    staff = await repository.find_staff(session, workspace_id, staff_id)
+    if staff is None:
+        raise RecordNotFound("There is no such staff member.")
+    return staff
+
+
 async def principal_of_login(session: AsyncSession, token: str) -> Principal:
     """Who a session cookie belongs to. Raises NoCredential."""
     found = await repository.find_login(session, hash_secret(token), at=now(session))

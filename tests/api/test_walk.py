@@ -13,7 +13,8 @@ METHODS = ("get", "post", "put", "patch", "delete")
 OPEN = {("post", "/api/v1/auth/login")}
 # What only a logged-in person may do; a key is told so before anything is looked up.
 FOR_STAFF = {
-    f"/api/v1/conversations/{{conversation_id}}/{verb}" for verb in ("take-over", "hand-back", "messages")
+    f"/api/v1/conversations/{{conversation_id}}/{verb}"
+    for verb in ("take-over", "hand-back", "messages", "read")
 }
 
 
@@ -91,6 +92,8 @@ def body_for(method: str, path: str, real: dict[str, str]) -> object:
     bodies: dict[tuple[str, str], object] = {
         ("put", "/route"): {"agent_id": real["agent_id"]},
         ("post", "/messages"): {"text": "hi"},
+        ("post", "/{conversation_id}/assign"): {"nobody": True},
+        ("post", "/{conversation_id}/status"): {"status": "closed"},
         ("post", "/search"): {"question": "x"},
         ("post", "/sources/url"): {"url": "https://93.184.215.14/"},
         ("post", "/sources/google"): {"connection_id": real["google_connection_id"], "file_id": "x" * 20},

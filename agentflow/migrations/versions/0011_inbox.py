@@ -2,15 +2,60 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
+from agentflow.kit.db import EncryptedText, UtcDateTime
+
 revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
 
+FILTERED = ("status", "owner_kind", "agent_id", "staff_id", "team_id", "channel", "language")
+
 
 def upgrade() -> None:
     """The shared inbox: status, assignment, routing, notes, search."""
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("status", sa.String(length=10), nullable=False, server_default="open"))
+        batch_op.add_column(sa.Column("snoozed_until", UtcDateTime(), nullable=True))
+        batch_op.add_column(sa.Column("preview", EncryptedText(), nullable=True))
+        batch_op.add_column(sa.Column("preview_author", sa.String(length=10), nullable=True))
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.alter_column("status", server_default=None)
+        batch_op.create_index(op.f("ix_conversations_snoozed_until"), ["snoozed_until"], unique=False)
+        for column in FILTERED:
+            columns = ["workspace_id", column, "last_message_at", "id"]
+            batch_op.create_index(op.f(f"ix_conversations_by_{column}"), columns, unique=False)
+    op.create_table(
+        "read_positions",
+        sa.Column("staff_id", sa.String(length=40), nullable=False),
+        sa.Column("conversation_id", sa.String(length=40), nullable=False),
+        sa.Column("workspace_id", sa.String(length=40), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"], ["conversations.id"], name=op.f("fk_read_positions_conversation_id")
+        ),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff_members.id"], name=op.f("fk_read_positions_staff_id")),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_read_positions_workspace_id")
+        ),
+        sa.PrimaryKeyConstraint("staff_id", "conversation_id", name=op.f("pk_read_positions")),
+    )
+    op.create_index(
+        op.f("ix_read_positions_conversation_id"), "read_positions", ["conversation_id"], unique=False
+    )
 
 
 def downgrade() -> None:
     """Undo it."""
+    op.drop_index(op.f("ix_read_positions_conversation_id"), table_name="read_positions")
+    op.drop_table("read_positions")
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        for column in FILTERED:
+            batch_op.drop_index(op.f(f"ix_conversations_by_{column}"))
+        batch_op.drop_index(op.f("ix_conversations_snoozed_until"))
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        for column in ("preview_author", "preview", "snoozed_until", "status"):
+            batch_op.drop_column(column)

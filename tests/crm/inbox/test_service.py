@@ -13,7 +13,7 @@ from agentflow.kit.clock import ManualClock
 from agentflow.kit.pagination import BadCursor
 from channels.errors import ChannelAccountNotFound
 from crm.inbox import service as inbox
-from crm.inbox.schemas import MessageStatus, OwnerKind, advance
+from crm.inbox.schemas import ConversationFilter, MessageStatus, OwnerKind, advance
 from tests.talk import AGENT, Talk, make_talk, reply
 
 
@@ -55,7 +55,9 @@ async def test_that_conversations_are_paged_with_the_newest_message_first(
     assert sorted(seen) == sorted(made)
     assert seen[0] == made[0]
     async with talk.db.read() as session:
-        assert not await inbox.list_conversations(session, talk.workspace_id, owner=OwnerKind.STAFF, limit=10)
+        assert not await inbox.list_conversations(
+            session, talk.workspace_id, ConversationFilter(owner=OwnerKind.STAFF), limit=10
+        )
         for wrong in ("nonsense", "2026-01-01T00:00:00|cnv_1"):
             with pytest.raises(BadCursor):
                 await inbox.list_conversations(session, talk.workspace_id, after=wrong, limit=2)
