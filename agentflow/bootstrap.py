@@ -29,6 +29,7 @@ from channels.base import Channel
 from channels.outbox import Sender
 from channels.registry import build_channels
 from crm.inbox import service as inbox
+from crm.inbox.notes import service as notes
 from crm.teams import service as teams
 from knowledge import erasing, notices, sync
 from knowledge import service as knowledge
@@ -309,6 +310,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("syncs", app.settings.sync.poll_seconds, enqueue_due)
     jobs.every("snoozes", SNOOZE_SECONDS, partial(inbox.wake, app.db))
     jobs.every("bin", HOUR, purge)
+    jobs.every("notes", HOUR, partial(notes.purge, app.db))
     jobs.every("orphans", 24 * HOUR, reconcile)
     jobs.every("gaps", GAPS_SECONDS, close_gaps)
     jobs.every("previews", HOUR, partial(previews.sweep, app.db, app.files))

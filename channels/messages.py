@@ -47,7 +47,7 @@ class ErrorClass(StrEnum):
 
 Actor = Literal["bot", "human", "broadcast"]
 Role = Literal["contact", "agent", "staff", "system"]
-DeliveryStatus = Literal["delivered", "read", "failed"]
+DeliveryStatus = Literal["sent", "delivered", "read", "failed"]
 
 
 @dataclass(frozen=True)

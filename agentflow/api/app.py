@@ -16,7 +16,9 @@ from agentflow.api import (
     agents,
     auth,
     channels,
+    conversation_notes,
     errors,
+    events,
     gaps,
     health,
     inbox,
@@ -62,7 +64,17 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     errors.install(app)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     about_knowledge = (knowledge, sources, previews, search, gaps)
-    for part in (auth, people, *about_knowledge, agents, model_connections, channels, inbox):
+    for part in (
+        auth,
+        people,
+        *about_knowledge,
+        agents,
+        model_connections,
+        channels,
+        inbox,
+        conversation_notes,
+        events,
+    ):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(livechat.router, responses=errors.RESPONSES)

@@ -82,6 +82,14 @@ def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
     return check
 
 
+async def is_still_allowed(request: Request, app: Application, scope: Scope) -> bool:
+    """Whether the credential of a stream that has been open for a while still opens it."""
+    try:
+        return scope in (await _principal(request, app)).scopes
+    except NoCredential:
+        return False
+
+
 KnowledgeReader = Annotated[Principal, Depends(require(Scope.KNOWLEDGE_READ))]
 KnowledgeWriter = Annotated[Principal, Depends(require(Scope.KNOWLEDGE_WRITE))]
 AgentsReader = Annotated[Principal, Depends(require(Scope.AGENTS_READ))]

@@ -6,20 +6,20 @@ answered only when the site's list names it.
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentflow.api import streaming
 from agentflow.api.deps import App
 from agentflow.bootstrap import Application
 from agentflow.kit.errors import InvalidInput
-from agentflow.kit.events import Event, find_last_event, read_events
+from agentflow.kit.event_tail import Subscription
+from agentflow.kit.events import find_last_event, read_events
 from agentflow.kit.telemetry import span
 from channels import ChannelAccount, livechat
 from channels import service as channels
@@ -251,24 +251,24 @@ async def get_events(
 ) -> Response:
     """Everything after a cursor, as it happens. `Last-Event-ID` wins over `cursor`."""
     visitor, headers = await _visitor(app, request)
-    resumed = request.headers.get("last-event-id", "")
-    after = int(resumed) if resumed.isascii() and resumed.isdigit() and len(resumed) < 19 else cursor
+    after = streaming.cursor_of(request, cursor)
     await _acknowledge(app, visitor, after)
     if wait is not None:
         return await _poll(app, visitor, after, wait, headers)
-    return StreamingResponse(
-        _stream(app, request, visitor, after),
-        media_type="text/event-stream",
-        headers={**headers, "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    return streaming.stream(
+        app,
+        request,
+        _subscription(app, visitor, after),
+        payload=lambda event: event.payload,
+        heartbeat_seconds=app.settings.livechat.heartbeat_seconds,
+        headers=headers,
     )
 
 
 async def _poll(
     app: Application, visitor: Visitor, after: int, wait: int, headers: dict[str, str]
 ) -> Response:
-    tail = app.tail.subscribe(
-        visitor.account.workspace_id, stream=visitor.conversation_id, after=after, kinds=VISITOR_KINDS
-    )
+    tail = _subscription(app, visitor, after)
     async with tail:
         found = await tail.next(wait)
     events = [{"cursor": one.cursor, "kind": one.kind, "payload": one.payload} for one in found]
@@ -276,31 +276,10 @@ async def _poll(
     return Response(body.model_dump_json(), media_type="application/json", headers=headers)
 
 
-async def _stream(app: Application, request: Request, visitor: Visitor, after: int) -> AsyncIterator[str]:
-    tail = app.tail.subscribe(
+def _subscription(app: Application, visitor: Visitor, after: int) -> Subscription:
+    return app.tail.subscribe(
         visitor.account.workspace_id, stream=visitor.conversation_id, after=after, kinds=VISITOR_KINDS
     )
-    yield ": hello\n\n"
-    async with tail:
-        while not app.stopping.is_set() and not await request.is_disconnected():
-            found = await _next_or_stop(app, tail.next(app.settings.livechat.heartbeat_seconds))
-            yield "".join(_sse(event) for event in found) or ": still here\n\n"
-
-
-async def _next_or_stop(app: Application, fetch: Awaitable[list[Event]]) -> list[Event]:
-    """The next events; nothing at once when the server stops."""
-    fetching = asyncio.ensure_future(fetch)
-    stopping = asyncio.ensure_future(app.stopping.wait())
-    done, pending = await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
-    return fetching.result() if fetching in done else []
-
-
-def _sse(event: Event) -> str:
-    data = json.dumps(event.payload, ensure_ascii=False)
-    return f"id: {event.cursor}\nevent: {event.kind}\ndata: {data}\n\n"
 
 
 async def _inbound(app: Application, request: Request) -> tuple[ChannelAccount, InboundRequest]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.events import prune_events, publish
+from agentflow.kit.events import Event, prune_events, publish
 from channels.messages import VisitorCitation, VisitorSentence
 from crm.inbox.models import Conversation, Message
 from crm.inbox.schemas import Answering, CitationRead, MessageStatus, SentenceRead
@@ -45,6 +45,13 @@ def publish_to_staff(
     """News of a conversation that visitors never get."""
     payload = {"conversation_id": conversation.id, **payload}
     _publish(session, conversation.workspace_id, STAFF_STREAM, kind, payload)
+
+
+def for_staff(event: Event) -> dict[str, Any]:
+    """What an event tells staff; it always names its conversation."""
+    return (
+        event.payload if event.stream == STAFF_STREAM else {"conversation_id": event.stream, **event.payload}
+    )
 
 
 def publish_message(session: AsyncSession, message: Message, client_ref: str | None = None) -> None:

@@ -97,6 +97,7 @@ class Message(Base):
     action: Mapped[str | None] = mapped_column(String(10))
     answers_seq: Mapped[int | None]
     status: Mapped[str] = mapped_column(String(10))
+    failure: Mapped[str | None] = mapped_column(EncryptedText)  # why, as the provider said it
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

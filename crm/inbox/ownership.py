@@ -202,7 +202,7 @@ async def _withdraw(session: AsyncSession, conversation: Conversation, message_i
     message = await repository.lock_message(session, conversation.workspace_id, message_id)
     if message is None:
         return
-    message.status = MessageStatus.FAILED
+    message.status, message.failure = MessageStatus.FAILED, "withdrawn"
     events.publish_status(session, conversation, message_id, MessageStatus.FAILED)
     await _reopen(session, conversation, message)
 
@@ -309,6 +309,8 @@ async def note_end(session: AsyncSession, row: OutboxRow) -> None:
         return
     before = MessageStatus(message.status)
     message.status = advance(before, _REPORTED.get(row.state, before))
+    if row.state in ("failed", "cancelled"):
+        message.failure = row.error or message.failure or row.state
     if message.status == MessageStatus.FAILED != before:
         events.publish_status_of(session, message)
     arrived = message.status in (MessageStatus.DELIVERED, MessageStatus.READ)

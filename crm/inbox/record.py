@@ -15,7 +15,7 @@ from channels.messages import EventKind, InboundEvent
 from crm.contacts import service as contacts
 from crm.inbox import events, repository
 from crm.inbox.errors import ConversationNotFound, MessageNotFound
-from crm.inbox.models import Conversation
+from crm.inbox.models import Conversation, Message
 from crm.inbox.ownership import append, settle_takeover
 from crm.inbox.schemas import ConversationStatus, MessageStatus, OwnerKind, Recorded, advance
 
@@ -130,7 +130,12 @@ async def receive(
         events.publish_typing(session, conversation, on=event.payload == "on")
     elif event.kind is EventKind.STATUS and event.status is not None and event.payload is not None:
         conversation = await _conversation_of(session, account, event)
-        await mark_up_to(session, conversation, event.payload, MessageStatus(event.status))
+        status = MessageStatus(event.status)
+        if status in (MessageStatus.DELIVERED, MessageStatus.READ):
+            await mark_up_to(session, conversation, event.payload, status)
+        else:
+            reason = f"{event.error.code} {event.error.detail}".strip() if event.error else None
+            await mark_one(session, conversation, event.payload, status, reason)
     return None
 
 
@@ -150,7 +155,7 @@ async def mark_up_to(
 ) -> None:
     """A contact's device has, or the contact has read, this message of ours and all before it.
 
-    Statuses never go back, and a message that was never sent stays so. Raises MessageNotFound.
+    Statuses never go back, and an earlier message that was never sent stays so. Raises MessageNotFound.
     """
     workspace_id = conversation.workspace_id
     target = await repository.find_message(session, workspace_id, conversation.id, message_id)
@@ -165,10 +170,32 @@ async def mark_up_to(
         statuses=(MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.DELIVERED),
     )
     for message in messages:
-        before = MessageStatus(message.status)
-        if before is MessageStatus.QUEUED and message.id != target.id:
-            continue
-        message.status = advance(before, status)
-        if message.status != before:
-            events.publish_status_of(session, message)
+        if message.status != MessageStatus.QUEUED and message.id != target.id:
+            _advance(session, message, status)
+    await mark_one(session, conversation, target.id, status)
+
+
+async def mark_one(
+    session: AsyncSession,
+    conversation: Conversation,
+    message_id: str,
+    status: MessageStatus,
+    reason: str | None = None,
+) -> None:
+    """The provider reports on this message of ours alone, in whatever order. Raises MessageNotFound."""
+    message = await repository.lock_message(session, conversation.workspace_id, message_id)
+    if message is None or message.conversation_id != conversation.id:
+        raise MessageNotFound("There is no such message in this conversation.")
+    if message.author not in ("agent", "staff"):
+        return
+    if status is MessageStatus.FAILED:
+        message.failure = reason or message.failure
+    _advance(session, message, status)
     await session.flush()
+
+
+def _advance(session: AsyncSession, message: Message, status: MessageStatus) -> None:
+    before = MessageStatus(message.status)
+    message.status = advance(before, status)
+    if message.status != before:
+        events.publish_status_of(session, message)

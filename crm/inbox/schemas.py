@@ -192,6 +192,7 @@ class MessageRead(BaseModel):
     text: str
     sentences: list[SentenceRead]
     status: MessageStatus
+    failure: str | None = None  # why it failed, if it did
     created_at: datetime
     trace: dict[str, Any] | None = None
 

@@ -174,6 +174,7 @@ def read_message(message: Message) -> MessageRead:
             "text": message.text,
             "sentences": json.loads(message.sentences or "[]"),
             "status": message.status,
+            "failure": message.failure if message.status == MessageStatus.FAILED else None,
             "created_at": message.created_at,
             "trace": json.loads(message.trace) if message.trace else None,
         }

@@ -14,7 +14,7 @@ OPEN = {("post", "/api/v1/auth/login")}
 # What only a logged-in person may do; a key is told so before anything is looked up.
 FOR_STAFF = {
     f"/api/v1/conversations/{{conversation_id}}/{verb}"
-    for verb in ("take-over", "hand-back", "messages", "read")
+    for verb in ("take-over", "hand-back", "messages", "read", "notes")
 }
 
 
@@ -94,6 +94,7 @@ def body_for(method: str, path: str, real: dict[str, str]) -> object:
         ("post", "/messages"): {"text": "hi"},
         ("post", "/{conversation_id}/assign"): {"nobody": True},
         ("post", "/{conversation_id}/status"): {"status": "closed"},
+        ("patch", "/{note_id}"): {"text": "x"},
         ("post", "/search"): {"question": "x"},
         ("post", "/sources/url"): {"url": "https://93.184.215.14/"},
         ("post", "/sources/google"): {"connection_id": real["google_connection_id"], "file_id": "x" * 20},

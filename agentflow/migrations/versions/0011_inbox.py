@@ -28,6 +28,8 @@ def upgrade() -> None:
         for column in FILTERED:
             columns = ["workspace_id", column, "last_message_at", "id"]
             batch_op.create_index(op.f(f"ix_conversations_by_{column}"), columns, unique=False)
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("failure", EncryptedText(), nullable=True))
     op.create_table(
         "read_positions",
         sa.Column("staff_id", sa.String(length=40), nullable=False),
@@ -46,10 +48,44 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_read_positions_conversation_id"), "read_positions", ["conversation_id"], unique=False
     )
+    op.create_table(
+        "conversation_notes",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("workspace_id", sa.String(length=40), nullable=False),
+        sa.Column("conversation_id", sa.String(length=40), nullable=False),
+        sa.Column("staff_id", sa.String(length=40), nullable=False),
+        sa.Column("text", EncryptedText(), nullable=False),
+        sa.Column("mentions", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("edited_at", UtcDateTime(), nullable=True),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"], ["conversations.id"], name=op.f("fk_conversation_notes_conversation_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["staff_id"], ["staff_members.id"], name=op.f("fk_conversation_notes_staff_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_conversation_notes_workspace_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_conversation_notes")),
+    )
+    op.create_index(
+        op.f("ix_conversation_notes_conversation_id_conversation_notes_id"),
+        "conversation_notes",
+        ["conversation_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_conversation_notes_deleted_at"), "conversation_notes", ["deleted_at"], unique=False
+    )
 
 
 def downgrade() -> None:
     """Undo it."""
+    op.drop_table("conversation_notes")
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_column("failure")
     op.drop_index(op.f("ix_read_positions_conversation_id"), table_name="read_positions")
     op.drop_table("read_positions")
     with op.batch_alter_table("conversations", schema=None) as batch_op:

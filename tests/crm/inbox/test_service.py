@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.pagination import BadCursor
 from channels.errors import ChannelAccountNotFound
+from channels.messages import DeliveryStatus, ErrorClass, ErrorInfo, EventKind
 from crm.inbox import service as inbox
 from crm.inbox.schemas import ConversationFilter, MessageStatus, OwnerKind, advance
-from tests.talk import AGENT, Talk, make_talk, reply
+from tests.talk import AGENT, Talk, make_talk, reply, said
 
 
 @given(st.lists(st.sampled_from(MessageStatus), max_size=6))
@@ -31,6 +33,32 @@ def test_that_a_status_never_goes_back_and_order_does_not_matter(reports: list[M
     assert len(ends) == 1
     delivered = {MessageStatus.DELIVERED, MessageStatus.READ} & set(reports)
     assert (MessageStatus.FAILED in ends) == (MessageStatus.FAILED in reports and not delivered)
+
+
+async def test_that_all_24_orders_of_sent_delivered_read_and_failed_end_in_read(talk: Talk) -> None:
+    """And failed, with its reason, wins where neither delivered nor read ever comes."""
+    every: tuple[DeliveryStatus, ...] = ("sent", "delivered", "read", "failed")
+    orders: list[tuple[DeliveryStatus, ...]] = [*itertools.permutations(every)]
+    assert len(orders) == 24
+    undelivered: list[tuple[DeliveryStatus, ...]] = [("sent", "failed"), ("failed", "sent")]
+    for number, order in enumerate([*orders, *undelivered]):
+        recorded = await talk.say(visitor=f"vis_{number}")
+        finished = await talk.answer(recorded)
+        async with talk.db.transaction() as session:
+            for status in order:
+                report = replace(
+                    said(talk.account, "", visitor=f"vis_{number}", key=status),
+                    kind=EventKind.STATUS,
+                    payload=finished.message_id,
+                    status=status,
+                    error=ErrorInfo(ErrorClass.BAD_REQUEST, "131026", "Undeliverable")
+                    if status == "failed"
+                    else None,
+                )
+                await inbox.receive(session, talk.account, report)
+        shown = inbox.read_message((await talk.messages(recorded.conversation_id))[-1])
+        expected = ("failed", "131026 Undeliverable") if order in undelivered else ("read", None)
+        assert (shown.status, shown.failure) == expected, order
 
 
 async def test_that_conversations_are_paged_with_the_newest_message_first(

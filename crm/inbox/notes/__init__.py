@@ -1,0 +1,1 @@
+"""What staff write to each other in a conversation; it leaves by no way out."""

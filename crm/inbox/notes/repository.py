@@ -1,0 +1,50 @@
+"""Every query on internal notes. All take the workspace, except that of the sweep."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.inbox.notes.models import ConversationNote
+
+
+async def find_note(
+    session: AsyncSession, workspace_id: str, conversation_id: str, note_id: str
+) -> ConversationNote | None:
+    """A note of a conversation, also one in the bin."""
+    query = select(ConversationNote).where(
+        ConversationNote.workspace_id == workspace_id,
+        ConversationNote.conversation_id == conversation_id,
+        ConversationNote.id == note_id,
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def list_notes(
+    session: AsyncSession,
+    workspace_id: str,
+    conversation_id: str,
+    *,
+    deleted_since: datetime | None,
+    after: str | None,
+    limit: int,
+) -> list[ConversationNote]:
+    """Notes, oldest first; with `deleted_since` those put into the bin since then instead."""
+    query = select(ConversationNote).where(
+        ConversationNote.workspace_id == workspace_id,
+        ConversationNote.conversation_id == conversation_id,
+    )
+    if deleted_since is None:
+        query = query.where(ConversationNote.deleted_at.is_(None))
+    else:
+        query = query.where(ConversationNote.deleted_at > deleted_since)
+    if after is not None:
+        query = query.where(ConversationNote.id > after)
+    return list((await session.execute(query.order_by(ConversationNote.id).limit(limit))).scalars())
+
+
+async def forget(session: AsyncSession, *, deleted_before: datetime) -> None:
+    """Delete for good what was put into the bin before then, in all workspaces."""
+    await session.execute(delete(ConversationNote).where(ConversationNote.deleted_at <= deleted_before))
