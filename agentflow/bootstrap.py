@@ -19,7 +19,7 @@ from agentflow.kit import idempotency
 from agentflow.kit.db import Database
 from agentflow.kit.egress import Egress
 from agentflow.kit.event_tail import EventTail
-from agentflow.kit.files import LocalFiles
+from agentflow.kit.files import Files, LocalFiles
 from agentflow.kit.jobs import Jobs, Queue
 from agentflow.kit.mail import open_mailer
 from agentflow.kit.rates import Rates
@@ -68,7 +68,7 @@ class Application:
 
     settings: Settings
     db: Database
-    files: LocalFiles
+    files: Files
     egress: Egress
     rates: Rates
     tail: EventTail
@@ -124,7 +124,7 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
         stack.push_async_callback(reader.close)
         egress = Egress(settings)
         stack.push_async_callback(egress.close)
-        files = LocalFiles(settings.home / "files")
+        files = await open_files(settings, stack)
         replier = await _open_runner(db, searcher, embedder, egress, stack)
         tail = EventTail(db)
         stack.push_async_callback(tail.close)
@@ -168,6 +168,17 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         yield db
     finally:
         await db.close()
+
+
+async def open_files(settings: Settings, stack: AsyncExitStack) -> Files:
+    """The bucket of AGENTFLOW_FILES__S3_BUCKET, else a folder in the home."""
+    if settings.files.s3_bucket is None:
+        return LocalFiles(settings.home / "files")
+    from agentflow.kit.files_s3 import open_bucket
+
+    files = await asyncio.to_thread(open_bucket, settings.files)
+    stack.callback(files.close)
+    return files
 
 
 def _open_index(settings: Settings) -> VectorIndex:
@@ -245,7 +256,7 @@ def _open_google(egress: Egress, settings: Settings) -> GoogleOrigin:
     return GoogleOrigin(egress, settings)
 
 
-def _sync_deps(db: Database, files: LocalFiles, egress: Egress, google: GoogleOrigin | None) -> sync.SyncDeps:
+def _sync_deps(db: Database, files: Files, egress: Egress, google: GoogleOrigin | None) -> sync.SyncDeps:
     web = Web(egress, db.settings)
     origins: dict[Origin, Fetcher] = {
         Origin.URL: UrlOrigin(web, db.settings),

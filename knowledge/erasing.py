@@ -14,7 +14,7 @@ from typing import Protocol
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import NotFound
 from agentflow.kit.events import publish
-from agentflow.kit.files import LocalFiles
+from agentflow.kit.files import Files
 from agentflow.kit.telemetry import span
 from knowledge import repository
 from knowledge.models import Source, SourceVersion
@@ -50,7 +50,7 @@ class Orphans:
     sources: int
 
 
-async def purge(db: Database, files: LocalFiles, forget: Forget) -> int:
+async def purge(db: Database, files: Files, forget: Forget) -> int:
     """Erase what was in the bin for too long, and replaced versions. Returns how many sources were erased."""
     async with db.read() as session:
         expired = await repository.expired_sources(session, now(session) - timedelta(days=BIN_DAYS))
@@ -62,7 +62,7 @@ async def purge(db: Database, files: LocalFiles, forget: Forget) -> int:
 
 
 async def purge_source(
-    db: Database, files: LocalFiles, forget: Forget, workspace_id: str, source_id: str
+    db: Database, files: Files, forget: Forget, workspace_id: str, source_id: str
 ) -> PurgeRead:
     """Erase one source that is in the bin, without waiting. Raises NotFound for any other."""
     async with db.transaction() as session:
@@ -74,16 +74,14 @@ async def purge_source(
     return await _erase(db, files, forget, workspace_id, source_id)
 
 
-async def purge_replaced(db: Database, files: LocalFiles, source_ids: Sequence[str]) -> None:
+async def purge_replaced(db: Database, files: Files, source_ids: Sequence[str]) -> None:
     """Erase the replaced versions of these sources, with their files."""
     async with db.read() as session:
         replaced = await repository.replaced_versions(session, source_ids)
     await _erase_versions(db, files, replaced)
 
 
-async def _erase(
-    db: Database, files: LocalFiles, forget: Forget, workspace_id: str, source_id: str
-) -> PurgeRead:
+async def _erase(db: Database, files: Files, forget: Forget, workspace_id: str, source_id: str) -> PurgeRead:
     async with db.read() as session:
         found = await repository.find_source(session, workspace_id, source_id)
         if found is None:
@@ -126,7 +124,7 @@ async def _erase_rows(db: Database, workspace_id: str, source: Source, report: P
         )
 
 
-async def _erase_versions(db: Database, files: LocalFiles, versions: Sequence[SourceVersion]) -> None:
+async def _erase_versions(db: Database, files: Files, versions: Sequence[SourceVersion]) -> None:
     for version in versions:
         await files.delete(version.file_key)
     async with db.transaction() as session:
@@ -134,7 +132,7 @@ async def _erase_versions(db: Database, files: LocalFiles, versions: Sequence[So
             await repository.delete_version(session, version.workspace_id, version.source_id, version.version)
 
 
-async def reconcile(db: Database, files: LocalFiles, index: Index) -> Orphans:
+async def reconcile(db: Database, files: Files, index: Index) -> Orphans:
     """Remove what a crash may have left: files and vectors without rows, indexes of old generations."""
     held = await index.held()  # before the rows are read: a source that comes now is in both, or in none
     async with db.read() as session:

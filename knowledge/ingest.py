@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError, NotFound, Unavailable
-from agentflow.kit.files import LocalFiles
+from agentflow.kit.files import Files
 from agentflow.kit.ids import new_id
 from agentflow.kit.telemetry import INGEST, SOURCES, span
 from knowledge import repository
@@ -58,7 +58,7 @@ class IngestDeps:
     """What taking in a source needs; built in bootstrap."""
 
     db: Database
-    files: LocalFiles
+    files: Files
     reader: Reader
     embedder: Embedder
 
@@ -224,8 +224,9 @@ async def _embed_file(deps: IngestDeps, run: _Run) -> None:
     check_embedding(base.embedding_fingerprint, base.embedding_name, deps.embedder)
     try:
         with span("read"):
-            read = await deps.reader.read(deps.files.path(run.file_key), run.name)
-    except FileNotFoundError as gone:
+            async with deps.files.on_disk(run.file_key) as path:
+                read = await deps.reader.read(path, run.name)
+    except (NotFound, FileNotFoundError) as gone:
         raise NotFound("The uploaded file is gone; upload it again.", code="file_missing") from gone
     with span("plan"):
         drafts = [_storable(draft) for draft in read.chunks]

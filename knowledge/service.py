@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
 from agentflow.kit.events import publish
-from agentflow.kit.files import LocalFiles
+from agentflow.kit.files import Files
 from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
 from agentflow.kit.settings import IngestSettings
@@ -99,7 +99,7 @@ async def all_knowledge_bases(session: AsyncSession) -> list[KnowledgeBase]:
 
 async def upload(
     db: Database,
-    files: LocalFiles,
+    files: Files,
     workspace_id: str,
     knowledge_base_id: str,
     *,

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError, Conflict, NotFound
-from agentflow.kit.files import LocalFiles
+from agentflow.kit.files import Files
 from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
 from agentflow.kit.settings import Settings
@@ -51,7 +51,7 @@ class SyncDeps:
     """What fetching needs; built in bootstrap."""
 
     db: Database
-    files: LocalFiles
+    files: Files
     origins: Mapping[Origin, Fetcher]
 
 

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -25,8 +26,9 @@ from sqlalchemy import create_engine
 from agentflow.kit import schema
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database, postgres_url
+from agentflow.kit.files_s3 import S3Files
 from agentflow.kit.jobs import migrate_jobs
-from agentflow.kit.settings import Settings
+from agentflow.kit.settings import FileSettings, Settings
 from crm.teams import service as teams
 from crm.teams.schemas import ApiKeyCreate, Scope
 from tests.e2e.live import LiveApp
@@ -227,3 +229,32 @@ async def make_workspace(home: Path) -> str:
         _, secret = await teams.create_key(session, workspace.id, data)
     await database.close()
     return secret
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of an S3 of our own, in this process; it keeps everything in memory."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str) -> FileSettings:
+    """The settings of an empty bucket, with a prefix."""
+    settings = FileSettings.model_validate(
+        {
+            "s3_bucket": f"bucket-{uuid.uuid4().hex}",
+            "s3_endpoint": s3_server,
+            "s3_access_key": "testing",
+            "s3_secret_key": "testing",
+            "s3_prefix": "here",
+        }
+    )
+    files = S3Files(settings)
+    files.client.create_bucket(Bucket=files.bucket)
+    files.close()
+    return settings

@@ -48,6 +48,7 @@ class Library:
         self.deps = deps
         self.db = deps.db
         self.files = deps.files
+        self.folder = deps.db.settings.home / "files"  # where they lie, unless a test chose a bucket
         self.jobs = jobs
         self.id = knowledge_base_id
 
@@ -86,4 +87,4 @@ class Library:
 
     def stored_files(self) -> list[Path]:
         """Every uploaded file on disk."""
-        return sorted(path for path in self.files.folder.rglob("*") if path.is_file())
+        return sorted(path for path in self.folder.rglob("*") if path.is_file())

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentflow.api import streaming
 from agentflow.api.deps import App
+from agentflow.api.downloads import download
 from agentflow.bootstrap import Application
 from agentflow.kit.errors import InvalidInput
 from agentflow.kit.event_tail import Subscription
@@ -125,19 +126,16 @@ async def preflight_of_visitor(response: Response) -> None:
     response.headers.update({"Access-Control-Allow-Origin": "*"} | PREFLIGHT)
 
 
-@router.get("/sources/{source_id}", response_class=FileResponse, responses={302: {"description": "its page"}})
+@router.get(
+    "/sources/{source_id}", response_class=StreamingResponse, responses={302: {"description": "its page"}}
+)
 async def open_source(source_id: str, app: App) -> Response:
     """The file or page behind a citation, where the admin made it public."""
     async with app.db.read() as session:
         found = await knowledge.public_file(session, source_id)
     if found.address is not None:
         return RedirectResponse(found.address, 302)
-    return FileResponse(
-        app.files.path(found.key),
-        filename=found.name,
-        media_type="application/octet-stream",
-        headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"},
-    )
+    return download(await app.files.read(found.key), found.name)
 
 
 @router.get("/{site}/config")

@@ -121,6 +121,17 @@ class MailSettings(BaseModel):
     sender: str = "agentflow@localhost"
 
 
+class FileSettings(BaseModel):
+    """Where uploaded files lie: AGENTFLOW_HOME/files, or a bucket of S3-compatible storage."""
+
+    s3_bucket: str | None = None
+    s3_endpoint: str | None = None  # default: Amazon's of the region
+    s3_region: str = "us-east-1"
+    s3_access_key: str | None = None  # without keys: what the machine's own role allows
+    s3_secret_key: SecretStr | None = None
+    s3_prefix: str = ""  # before every key, where a bucket is shared
+
+
 class EgressSettings(BaseModel):
     """Caps of calls to addresses that customers, documents or forms name."""
 
@@ -171,6 +182,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     mail: MailSettings = MailSettings()
     egress: EgressSettings = EgressSettings()
+    files: FileSettings = FileSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
 
     @field_validator("egress_allow", mode="before")

@@ -18,7 +18,7 @@ from agentflow.agents import service as agents
 from agentflow.agents.replies import CheckedSentence, Outcome, TurnRequest
 from agentflow.kit.db import Database
 from agentflow.kit.errors import AppError
-from agentflow.kit.files import LocalFiles
+from agentflow.kit.files import Files, LocalFiles
 from agentflow.kit.settings import Settings
 from agentflow.preview import repository as shadows
 from agentflow.turn import Replier
@@ -85,9 +85,7 @@ async def _compare(deps: PreviewDeps, order: PreviewOrder) -> list[Change]:
 
 
 @asynccontextmanager
-async def _shadow(
-    deps: PreviewDeps, order: PreviewOrder
-) -> AsyncIterator[tuple[Database, Replier, LocalFiles]]:
+async def _shadow(deps: PreviewDeps, order: PreviewOrder) -> AsyncIterator[tuple[Database, Replier, Files]]:
     """A copy of the knowledge base, with an agent's replier that has no model but the offline one."""
     db = deps.ingest.db
     async with AsyncExitStack() as stack:
@@ -101,7 +99,7 @@ async def _shadow(
         yield shadow, await deps.open_replier(shadow, searcher, stack), LocalFiles(folder / "files")
 
 
-async def _take_in(deps: PreviewDeps, order: PreviewOrder, shadow: Database, files: LocalFiles) -> None:
+async def _take_in(deps: PreviewDeps, order: PreviewOrder, shadow: Database, files: Files) -> None:
     """Replace the source in the copy. Raises SourceRefused with what the file lacks."""
     content = await deps.ingest.files.get(order.file_key)
     arriving = knowledge.Upload(order.source, len(content), sha256(content).hexdigest())

@@ -10,7 +10,7 @@ import asyncio
 
 from agentflow.kit.db import Database
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
-from agentflow.kit.files import LocalFiles
+from agentflow.kit.files import Files
 from knowledge import repository
 from knowledge import service as knowledge
 from knowledge.gaps.schemas import Draft
@@ -23,7 +23,7 @@ _PAUSE_SECONDS = 0.1
 
 
 async def append(
-    db: Database, files: LocalFiles, workspace_id: str, knowledge_base_id: str, entry: Draft
+    db: Database, files: Files, workspace_id: str, knowledge_base_id: str, entry: Draft
 ) -> SourceRead:
     """Add an entry to the source and start to take it in; one that stands there already is not added again.
 
@@ -62,7 +62,7 @@ def _below_heading(answer: str) -> str:
 
 
 async def _present(
-    db: Database, files: LocalFiles, workspace_id: str, knowledge_base_id: str
+    db: Database, files: Files, workspace_id: str, knowledge_base_id: str
 ) -> tuple[int, str | None]:
     """The newest version of the source, 0 for none, and its text; None while its file is being stored."""
     async with db.read() as session:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
-from agentflow.kit.files import LocalFiles
+from agentflow.kit.files import Files
 from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
 from knowledge import service as knowledge
@@ -31,7 +31,7 @@ KEPT = timedelta(days=1)
 
 async def create(
     db: Database,
-    files: LocalFiles,
+    files: Files,
     workspace_id: str,
     source_id: str,
     *,
@@ -87,7 +87,7 @@ async def get(session: AsyncSession, workspace_id: str, preview_id: str) -> Prev
     return read(await _find(session, workspace_id, preview_id))
 
 
-async def publish(db: Database, files: LocalFiles, workspace_id: str, preview_id: str) -> SourceRead:
+async def publish(db: Database, files: Files, workspace_id: str, preview_id: str) -> SourceRead:
     """Put the file in the source's place as any upload does. Raises NotFound, and Conflict when the source
     was replaced since, besides what an upload raises.
     """
@@ -107,14 +107,14 @@ async def publish(db: Database, files: LocalFiles, workspace_id: str, preview_id
     return published
 
 
-async def discard(db: Database, files: LocalFiles, workspace_id: str, preview_id: str) -> None:
+async def discard(db: Database, files: Files, workspace_id: str, preview_id: str) -> None:
     """Throw the file and the report away. Raises NotFound."""
     async with db.read() as session:
         preview = await _find(session, workspace_id, preview_id)
     await _erase(db, files, preview)
 
 
-async def sweep(db: Database, files: LocalFiles) -> None:
+async def sweep(db: Database, files: Files) -> None:
     """Erase the previews whose day is over, in every workspace."""
     async with db.read() as session:
         previews = await repository.expired(session, now(session))
@@ -153,7 +153,7 @@ async def _find(session: AsyncSession, workspace_id: str, preview_id: str) -> So
     return preview
 
 
-async def _erase(db: Database, files: LocalFiles, preview: SourcePreview) -> None:
+async def _erase(db: Database, files: Files, preview: SourcePreview) -> None:
     await files.delete(preview.file_key)
     async with db.transaction() as session:
         await repository.delete_preview(session, preview.workspace_id, preview.id)

@@ -38,6 +38,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "google": ("knowledge.origins",),
     "protego": ("knowledge.origins",),
     "aiohttp": ("agentflow.kit.egress",),
+    "botocore": ("agentflow.kit.files_s3",),
+    "boto3": (),
     "httpx": (),
     "requests": (),
     "urllib3": (),

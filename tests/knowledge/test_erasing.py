@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Set
+from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
 
+from agentflow.bootstrap import open_files
 from agentflow.kit.db import Base
 from agentflow.kit.errors import NotFound
 from agentflow.kit.events import read_events
+from agentflow.kit.files_s3 import S3Files
+from agentflow.kit.settings import FileSettings
 from knowledge import erasing
 from knowledge.search import Searcher
 from tests.library import OPENING, RETURNS, WORKSPACE, Library
@@ -71,7 +76,7 @@ async def test_that_a_purged_source_is_gone_from_everywhere_and_the_report_says_
 
 async def test_that_orphans_are_removed_and_nothing_else(library: Library, searcher: Searcher) -> None:
     source = await library.add("returns.txt", RETURNS)
-    folder = library.files.folder / "sources"
+    folder = library.folder / "sources"
     hour_ago = time.time() - 2 * erasing.ARRIVING_SECONDS
     for name, old in {"src_gone/1": True, "src_gone/2.part": True, "src_arriving/1": False}.items():
         path = folder / name
@@ -88,3 +93,22 @@ async def test_that_orphans_are_removed_and_nothing_else(library: Library, searc
     assert sorted(names) == sorted([f"{source.id}/1", "src_arriving/1"])
     assert await erasing.reconcile(library.db, library.files, searcher) == erasing.Orphans(0, 0, 0)
     assert (await searcher.search(WORKSPACE, library.id, "What does the return label cost?")).known
+
+
+async def test_that_a_source_in_a_bucket_is_read_answers_and_leaves_nothing_there(
+    library: Library, searcher: Searcher, bucket: FileSettings
+) -> None:
+    async with AsyncExitStack() as stack:
+        files = await open_files(library.db.settings.model_copy(update={"files": bucket}), stack)
+        assert isinstance(files, S3Files)
+        deps = replace(library.deps, files=files)
+        shop = Library(deps, library.jobs, library.id)
+        source = await shop.add("returns.txt", RETURNS)
+        assert source.state == "ready"
+        assert await files.keys() == [f"sources/{source.id}/1"]
+        found = await searcher.search(WORKSPACE, library.id, "What does the return label cost?")
+        assert [one.source_id for one in found.passages] == [source.id]
+        await shop.delete(source.id)
+        report = await erasing.purge_source(library.db, files, searcher.forget, WORKSPACE, source.id)
+        assert report.files == 1
+        assert await files.keys() == []

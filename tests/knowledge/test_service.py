@@ -150,8 +150,8 @@ async def test_that_the_bin_is_emptied_after_thirty_days_with_its_files(
 
 
 async def test_that_a_file_that_cannot_be_stored_makes_the_source_fail(library: Library) -> None:
-    library.files.folder.parent.mkdir(parents=True, exist_ok=True)
-    library.files.folder.write_text("a file where the folder should be")
+    library.folder.parent.mkdir(parents=True, exist_ok=True)
+    library.folder.write_text("a file where the folder should be")
     with pytest.raises(OSError, match="sources"):
         await library.upload("returns.txt", RETURNS)
     (source,) = await library.sources()
