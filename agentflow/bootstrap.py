@@ -31,6 +31,8 @@ from channels.registry import build_channels
 from crm.inbox import service as inbox
 from crm.inbox.notes import service as notes
 from crm.teams import service as teams
+from crm.teams.staff import links
+from crm.teams.staff import service as staff
 from knowledge import erasing, notices, sync
 from knowledge import service as knowledge
 from knowledge.embedding import Embedder
@@ -55,6 +57,7 @@ QUEUES = (
     Queue("turns", partitioned=True),
     Queue("sends", partitioned=True, poll_seconds=0.25),
     Queue("ingest", partitioned=True, poll_seconds=0.5),
+    Queue("mails", concurrency=4, poll_seconds=0.5),
     Queue("syncs", partitioned=True, concurrency=4, poll_seconds=0.5),
 )
 HOUR = 3600.0
@@ -303,6 +306,9 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     notice_deps = notices.NoticeDeps(app.db, open_mailer(app.settings), teams.staff_addresses)
     jobs.register("sync_failed", partial(notices.tell_of_failure, notice_deps), queue="syncs")
 
+    link_deps = links.LinkDeps(app.db, open_mailer(app.settings))
+    jobs.register("staff_mail", partial(links.mail, link_deps), queue="mails")
+
     async def sweep_sources() -> None:
         async with app.db.transaction() as session:
             await knowledge.sweep(session, app.settings.ingest)
@@ -327,6 +333,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("previews", HOUR, partial(previews.sweep, app.db, app.files))
     jobs.every("gaps_kept", HOUR, partial(gaps.forget, app.db))
     jobs.every("idempotency", HOUR, partial(idempotency.forget_old, app.db))
+    jobs.every("staff_bin", HOUR, partial(staff.forget_deleted, app.db))
     jobs.every("rates", HOUR, app.rates.forget)
     await jobs.launch()
     stack.push_async_callback(jobs.close)

@@ -29,6 +29,8 @@ from agentflow.api import (
     previews,
     search,
     sources,
+    staff,
+    teams,
 )
 from agentflow.api.middleware import BodyLimit, RequestMetrics
 from agentflow.bootstrap import Application
@@ -67,6 +69,8 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     for part in (
         auth,
         people,
+        staff,
+        teams,
         *about_knowledge,
         agents,
         model_connections,

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from agentflow.api.deps import SESSION_COOKIE, App, Caller
+from agentflow.api.deps import SESSION_COOKIE, App, Caller, Place, Stranger
 from agentflow.api.idempotency import IdempotentRoute
+from agentflow.bootstrap import Application
 from crm.teams import service as teams
+from crm.teams import throttle
 from crm.teams.errors import NoCredential, StaffOnly
 from crm.teams.schemas import Identity, LogIn, PasswordChange, StaffRead
-from crm.teams.service import Principal
+from crm.teams.service import LoggedIn, Principal
+from crm.teams.staff import links
+from crm.teams.staff.schemas import ChosenPassword, ResetRequest
 
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=IdempotentRoute)
 
 
 @router.post("/login")
-async def log_in(data: LogIn, request: Request, response: Response, app: App) -> Identity:
+async def log_in(data: LogIn, response: Response, app: App, place: Place) -> Identity:
     """Start a log-in: sets the httpOnly session cookie and answers the CSRF token for this page."""
-    await app.rates.check("login", data.email.lower(), limit=10, seconds=300)
-    done = await teams.log_in(app.db, email=data.email, password=data.password)
+    limit = app.settings.server.strangers_per_place
+    await throttle.check_log_in(app.db, app.rates, email=data.email, place=place, limit=limit)
+    done = await teams.log_in(app.db, email=data.email, password=data.password, place=place)
+    return enter(app, response, done)
+
+
+def enter(app: Application, response: Response, done: LoggedIn) -> Identity:
+    """Set the session cookie and say who is in."""
     response.set_cookie(
         SESSION_COOKIE,
         done.token,
@@ -66,6 +76,26 @@ async def log_out(request: Request, response: Response, app: App, who: Caller) -
     async with app.db.transaction() as session:
         await teams.log_out(session, session_token(request))
     response.delete_cookie(SESSION_COOKIE)
+
+
+@router.post("/accept", status_code=204)
+async def accept_invitation(data: ChosenPassword, app: App, _: Stranger) -> None:
+    """Accept an invitation by choosing a password; then log in with it. The link works once."""
+    await links.choose_password(app.db, links.Kind.INVITE, token=data.token, password=data.password)
+
+
+@router.post("/reset-request", status_code=204)
+async def request_reset(data: ResetRequest, app: App, _: Stranger) -> None:
+    """Mail a link to choose a new password. The answer is the same whether the address is known or not."""
+    await app.rates.check("reset", data.email.lower(), limit=5, seconds=3600)
+    async with app.db.transaction() as session:
+        await links.request_reset(session, data.email)
+
+
+@router.post("/reset", status_code=204)
+async def reset_password(data: ChosenPassword, app: App, _: Stranger) -> None:
+    """Choose a new password by the link from the mail: every log-in of this person ends."""
+    await links.choose_password(app.db, links.Kind.RESET, token=data.token, password=data.password)
 
 
 def session_token(request: Request) -> str:

@@ -9,8 +9,10 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from agentflow.bootstrap import Application
+from agentflow.kit.errors import InvalidInput
 from agentflow.kit.pagination import MAX_LIMIT
 from crm.teams import service as teams
+from crm.teams import throttle
 from crm.teams.errors import CsrfMissing, MissingScope, NoCredential, PasswordChangeRequired
 from crm.teams.passwords import hash_secret
 from crm.teams.schemas import Scope
@@ -29,6 +31,30 @@ def application(request: Request) -> Application:
 
 
 App = Annotated[Application, Depends(application)]
+
+
+def client_address(request: Request, app: App) -> str:
+    """Who connects; X-Forwarded-For counts only as far as our own proxies wrote it."""
+    hops = app.settings.server.trusted_proxies
+    forwarded = [
+        part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()
+    ]
+    if hops and len(forwarded) >= hops:
+        return forwarded[-hops]
+    if request.client is None:
+        raise InvalidInput("The connection has no address.")
+    return request.client.host
+
+
+async def stranger(request: Request, app: App) -> str:
+    """The address of somebody at a door that needs no log-in, counted. Raises TooMany."""
+    place = client_address(request, app)
+    await throttle.check_place(app.rates, place, limit=app.settings.server.strangers_per_place)
+    return place
+
+
+Stranger = Annotated[str, Depends(stranger)]
+Place = Annotated[str, Depends(client_address)]
 
 
 async def caller(request: Request, app: App) -> Principal:

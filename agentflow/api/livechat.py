@@ -15,10 +15,9 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentflow.api import streaming
-from agentflow.api.deps import App
+from agentflow.api.deps import App, client_address
 from agentflow.api.downloads import download
 from agentflow.bootstrap import Application
-from agentflow.kit.errors import InvalidInput
 from agentflow.kit.event_tail import Subscription
 from agentflow.kit.events import find_last_event, read_events
 from agentflow.kit.telemetry import span
@@ -352,16 +351,3 @@ def _page_headers(request: Request, keys: AccountKeys) -> dict[str, str]:
 
 def _allow_page(request: Request, response: Response, keys: AccountKeys) -> None:
     response.headers.update(_page_headers(request, keys))
-
-
-def client_address(request: Request, app: Application) -> str:
-    """Who connects; X-Forwarded-For counts only as far as our own proxies wrote it."""
-    hops = app.settings.server.trusted_proxies
-    forwarded = [
-        part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()
-    ]
-    if hops and len(forwarded) >= hops:
-        return forwarded[-hops]
-    if request.client is None:
-        raise InvalidInput("The connection has no address.")
-    return request.client.host

@@ -1,4 +1,4 @@
-"""The workspace, its API keys and its teams."""
+"""The workspace and its API keys."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from crm.teams.schemas import (
     ApiKeyCreate,
     ApiKeyCreated,
     ApiKeyRead,
-    TeamCreate,
-    TeamRead,
     WorkspaceRead,
     WorkspaceUpdate,
 )
@@ -47,7 +45,8 @@ async def list_keys(
 
 @router.post("/api-keys", status_code=201)
 async def create_key(data: ApiKeyCreate, app: App, who: SettingsWriter) -> ApiKeyCreated:
-    """Make a key; its secret is shown in this answer and never again."""
+    """Make a key with rights you have; its secret is shown in this answer and never again."""
+    teams.check_grant(who, data.scopes)
     async with app.db.transaction() as session:
         key, secret = await teams.create_key(session, who.workspace_id, data)
     return ApiKeyCreated(**teams.read_key(key).model_dump(), key=secret)
@@ -58,24 +57,3 @@ async def revoke_key(key_id: str, app: App, who: SettingsWriter) -> ApiKeyRead:
     """Revoke a key: it stops working at once and for good."""
     async with app.db.transaction() as session:
         return teams.read_key(await teams.revoke_key(session, who.workspace_id, key_id))
-
-
-@router.get("/teams")
-async def list_teams(
-    app: App, who: SettingsReader, limit: Limit = 50, cursor: Cursor = None
-) -> Page[TeamRead]:
-    """Teams, oldest first."""
-    async with app.db.read() as session:
-        found = await teams.list_teams(
-            session, who.workspace_id, after=decode_cursor(cursor), limit=limit + 1
-        )
-    return page_of(
-        [TeamRead.model_validate(team) for team in found], limit=limit, cursor_of=lambda team: team.id
-    )
-
-
-@router.post("/teams", status_code=201)
-async def create_team(data: TeamCreate, app: App, who: SettingsWriter) -> TeamRead:
-    """A further team to hand conversations to."""
-    async with app.db.transaction() as session:
-        return TeamRead.model_validate(await teams.create_team(session, who.workspace_id, data))

@@ -21,6 +21,7 @@ class ServerSettings(BaseModel):
     trusted_proxies: int = 0  # how many proxies in front may set X-Forwarded-For
     login_hours: int = 12
     writes_per_minute: int = 600  # per credential: requests that change something
+    strangers_per_place: int = 100  # log-ins, resets and the like from one address in five minutes
 
 
 class IngestSettings(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentflow.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
+from agentflow.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 
 
 class WrongCredentials(Unauthenticated):
@@ -51,3 +51,45 @@ class RecordNotFound(NotFound):
     """No such workspace, staff member, team or key for this caller."""
 
     code = "not_found"
+
+
+class LinkNotValid(NotFound):
+    """The link was used, has run out, was replaced by a newer one, or never existed."""
+
+    code = "link_not_valid"
+
+
+class AddressTaken(Conflict):
+    """Somebody has this e-mail address already."""
+
+    code = "address_taken"
+
+
+class NameTaken(Conflict):
+    """Another team has this name."""
+
+    code = "name_taken"
+
+
+class LastAdmin(Conflict):
+    """A workspace keeps at least one admin who can log in."""
+
+    code = "last_admin"
+
+
+class NotInTeam(Forbidden):
+    """A team admin manages the members of the teams they are in."""
+
+    code = "not_in_team"
+
+
+class AlreadyAccepted(Conflict):
+    """Only somebody who has not accepted yet can be invited again."""
+
+    code = "already_accepted"
+
+
+class DefaultTeamNeeded(Conflict):
+    """The default team receives what names no team, so it stays."""
+
+    code = "default_team"

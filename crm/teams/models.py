@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from agentflow.kit.db import Base, UtcDateTime
+from agentflow.kit.db import Base, EncryptedText, UtcDateTime
 
 
 class Workspace(Base):
@@ -22,6 +22,8 @@ class Workspace(Base):
     text_overrides: Mapped[str] = mapped_column(
         Text, default="{}"
     )  # JSON {key: {language: text}}, see texts.py
+    hours: Mapped[str | None] = mapped_column(Text)  # JSON, see hours.py; None: always open
+    admins_need_second_factor: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -37,8 +39,23 @@ class StaffMember(Base):
     role: Mapped[str] = mapped_column(String(20))
     password_hash: Mapped[str] = mapped_column(String(200))
     must_change_password: Mapped[bool] = mapped_column(default=True)
+    second_factor_secret: Mapped[str | None] = mapped_column(EncryptedText)
+    second_factor_on_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: not confirmed yet
+    second_factor_step: Mapped[int] = mapped_column(
+        BigInteger, default=0
+    )  # the newest code's; it counts once
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def state(self) -> str:
+        """`invited` until a password was chosen."""
+        return "active" if self.password_hash else "invited"
+
+    @property
+    def second_factor(self) -> bool:
+        """Whether a log-in needs a code."""
+        return self.second_factor_on_at is not None
 
 
 class LoginSession(Base):
@@ -66,8 +83,43 @@ class ApiKey(Base):
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[str] = mapped_column(Text)  # JSON list
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class StaffToken(Base):
+    """A one-use secret: of a link that was mailed, or between the two steps of a log-in."""
+
+    __tablename__ = "staff_tokens"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    staff_id: Mapped[str] = mapped_column(String(40), ForeignKey("staff_members.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    secret: Mapped[str | None] = mapped_column(EncryptedText)  # only until the mail has left
+    attempts: Mapped[int] = mapped_column(default=0)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RecoveryCode(Base):
+    """Opens one log-in in place of the second factor."""
+
+    __tablename__ = "recovery_codes"
+
+    staff_id: Mapped[str] = mapped_column(String(40), ForeignKey("staff_members.id"), primary_key=True)
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LoginPlace(Base):
+    """A network address somebody logged in from: an attack from elsewhere does not lock them out there."""
+
+    __tablename__ = "login_places"
+
+    staff_id: Mapped[str] = mapped_column(String(40), ForeignKey("staff_members.id"), primary_key=True)
+    place_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Team(Base):
@@ -80,4 +132,19 @@ class Team(Base):
     workspace_id: Mapped[str] = mapped_column(String(40), ForeignKey("workspaces.id"))
     name: Mapped[str] = mapped_column(String(200))
     is_default: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    hours: Mapped[str | None] = mapped_column(Text)  # JSON, see hours.py; None: as the workspace
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class TeamMember(Base):
+    """Who is in which team."""
+
+    __tablename__ = "team_members"
+
+    team_id: Mapped[str] = mapped_column(String(40), ForeignKey("teams.id"), primary_key=True)
+    staff_id: Mapped[str] = mapped_column(
+        String(40), ForeignKey("staff_members.id"), primary_key=True, index=True
+    )
+    workspace_id: Mapped[str] = mapped_column(String(40), ForeignKey("workspaces.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

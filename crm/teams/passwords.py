@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 
 from argon2 import PasswordHasher
@@ -11,6 +12,16 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from crm.teams.errors import WeakPassword
 
 MIN_LENGTH = 12
+# What guessing programs try first, alone or one after the other; what is left must be worth guessing.
+_GUESSED_FIRST = re.compile(
+    r"passw[o0]rd|passwort|wachtwoord|contrase(?:n|ñ)a|senha|qwert[yz]\w*|azerty\w*|asdf\w*|yxcv\w*|zxcv\w*"
+    r"|letmein|welcome|willkommen|welkom|admin\w*|login|iloveyou|monkey|dragon|master|sunshine|princess"
+    r"|football|baseball|superman|batman|trustno1|changeme|default|secret|geheim|test\w*|agentflow"
+    r"|summer|winter|spring|autumn|sommer|zomer|herbst|herfst|lente"
+    r"|abc\w{0,5}|1q2w3e\w*|(?:19|20)\d\d|0123\w*|123\d*|987\d*|(.)\1{2,}",
+    re.IGNORECASE,
+)
+_LEFT = 5
 _hasher = PasswordHasher()
 # Checked when the e-mail is unknown, so that the answer takes as long as for a known one.
 _DECOY = _hasher.hash("nobody has this password")
@@ -38,6 +49,8 @@ def check_strength(password: str, *, email: str) -> None:
         raise WeakPassword(f"The password has {len(password)} characters; at least {MIN_LENGTH} are needed.")
     if len(set(password)) < 5:
         raise WeakPassword("The password repeats too few characters; use at least 5 different ones.")
+    if len(set(_GUESSED_FIRST.sub("", password))) < _LEFT:
+        raise WeakPassword("The password is made of words and rows that are guessed first; use other words.")
     name = email.partition("@")[0].lower()
     if len(name) > 3 and name in password.lower():
         raise WeakPassword("The password must not hold the e-mail address.")

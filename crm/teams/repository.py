@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm.teams.models import ApiKey, LoginSession, StaffMember, Team, Workspace
+from crm.teams.models import ApiKey, LoginPlace, LoginSession, StaffMember, Team, Workspace
 
 
 async def find_workspace(session: AsyncSession, workspace_id: str) -> Workspace | None:
@@ -38,11 +39,16 @@ async def find_staff(session: AsyncSession, workspace_id: str, staff_id: str) ->
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def list_addresses(session: AsyncSession, workspace_id: str) -> list[str]:
-    """E-mail addresses of the staff, by name of the address."""
+async def list_addresses(session: AsyncSession, workspace_id: str, role: str) -> list[str]:
+    """E-mail addresses of the active staff of a role, by name of the address."""
     query = (
         select(StaffMember.email)
-        .where(StaffMember.workspace_id == workspace_id, StaffMember.deleted_at.is_(None))
+        .where(
+            StaffMember.workspace_id == workspace_id,
+            StaffMember.role == role,
+            StaffMember.password_hash != "",
+            StaffMember.deleted_at.is_(None),
+        )
         .order_by(StaffMember.email)
     )
     return list((await session.execute(query)).scalars())
@@ -83,9 +89,27 @@ async def delete_expired_logins(session: AsyncSession, *, at: datetime) -> None:
     await session.execute(delete(LoginSession).where(LoginSession.expires_at <= at))
 
 
-async def find_key_by_hash(session: AsyncSession, secret_hash: str) -> ApiKey | None:
-    """The key with this secret, unless revoked."""
-    query = select(ApiKey).where(ApiKey.secret_hash == secret_hash, ApiKey.revoked_at.is_(None))
+async def knows_place(session: AsyncSession, staff_id: str, place_hash: str) -> bool:
+    """Whether somebody logged in from there before."""
+    return await session.get(LoginPlace, (staff_id, place_hash)) is not None
+
+
+async def note_place(session: AsyncSession, staff_id: str, place_hash: str, *, at: datetime) -> None:
+    """Somebody logged in from there."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = insert(LoginPlace).values(staff_id=staff_id, place_hash=place_hash, seen_at=at)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["staff_id", "place_hash"], set_={"seen_at": at})
+    )
+
+
+async def find_key_by_hash(session: AsyncSession, secret_hash: str, *, at: datetime) -> ApiKey | None:
+    """The key with this secret, unless it was revoked or has run out."""
+    query = select(ApiKey).where(
+        ApiKey.secret_hash == secret_hash,
+        ApiKey.revoked_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > at),
+    )
     return (await session.execute(query)).scalar_one_or_none()
 
 
@@ -106,14 +130,18 @@ async def list_keys(
 
 
 async def find_team(session: AsyncSession, workspace_id: str, team_id: str) -> Team | None:
-    """A team of this workspace."""
-    query = select(Team).where(Team.workspace_id == workspace_id, Team.id == team_id)
+    """A team of this workspace, unless deleted."""
+    query = select(Team).where(
+        Team.workspace_id == workspace_id, Team.id == team_id, Team.deleted_at.is_(None)
+    )
     return (await session.execute(query)).scalar_one_or_none()
 
 
 async def find_team_by_name(session: AsyncSession, workspace_id: str, name: str) -> Team | None:
     """A team of this workspace by its name, whatever its case."""
-    query = select(Team).where(Team.workspace_id == workspace_id, func.lower(Team.name) == name.lower())
+    query = select(Team).where(
+        Team.workspace_id == workspace_id, func.lower(Team.name) == name.lower(), Team.deleted_at.is_(None)
+    )
     return (await session.execute(query)).scalars().first()
 
 
@@ -124,10 +152,18 @@ async def find_default_team(session: AsyncSession, workspace_id: str) -> Team | 
 
 
 async def list_teams(
-    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
+    session: AsyncSession,
+    workspace_id: str,
+    *,
+    after: str | None,
+    limit: int,
+    deleted_since: datetime | None = None,
 ) -> list[Team]:
-    """Teams of this workspace by id; ids sort by time."""
+    """Teams of this workspace by id; ids sort by time. With a time those deleted since."""
     query = select(Team).where(Team.workspace_id == workspace_id).order_by(Team.id).limit(limit)
+    query = query.where(
+        Team.deleted_at.is_(None) if deleted_since is None else Team.deleted_at > deleted_since
+    )
     if after is not None:
         query = query.where(Team.id > after)
     return list((await session.execute(query)).scalars())

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 
 class Scope(StrEnum):
@@ -70,6 +70,13 @@ class WorkspaceUpdate(BaseModel):
         return value
 
 
+class StaffState(StrEnum):
+    """`invited` until a password was chosen by the link in the mail."""
+
+    INVITED = "invited"
+    ACTIVE = "active"
+
+
 class StaffRead(BaseModel):
     """A person who works in the inbox."""
 
@@ -79,7 +86,11 @@ class StaffRead(BaseModel):
     email: str
     name: str
     role: Role
+    state: StaffState
+    second_factor: bool
     must_change_password: bool
+    created_at: datetime
+    deleted_at: datetime | None
 
 
 class LogIn(BaseModel):
@@ -116,6 +127,7 @@ class ApiKeyCreate(BaseModel):
 
     name: str = Field(min_length=1, max_length=120)
     scopes: list[Scope] = Field(min_length=1)
+    expires_at: AwareDatetime | None = Field(default=None, description="the key stops working then")
 
 
 class ApiKeyRead(BaseModel):
@@ -126,6 +138,7 @@ class ApiKeyRead(BaseModel):
     prefix: str
     scopes: list[Scope]
     created_at: datetime
+    expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
 
@@ -144,6 +157,10 @@ class TeamCreate(BaseModel):
     name: str = Field(min_length=1, max_length=120)
 
 
+class TeamUpdate(TeamCreate):
+    """Another name."""
+
+
 class TeamRead(BaseModel):
     """A team; the default one receives what is handed over without a team named."""
 
@@ -153,3 +170,4 @@ class TeamRead(BaseModel):
     name: str
     is_default: bool
     created_at: datetime
+    deleted_at: datetime | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,7 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.teams import repository
-from crm.teams.errors import NoCredential, RecordNotFound, WeakPassword, WrongCredentials
+from crm.teams.errors import (
+    MissingScope,
+    NameTaken,
+    NoCredential,
+    RecordNotFound,
+    WeakPassword,
+    WrongCredentials,
+)
 from crm.teams.models import ApiKey, LoginSession, StaffMember, Team, Workspace
 from crm.teams.passwords import check_password, check_strength, hash_password, hash_secret, new_secret
 from crm.teams.permissions import SCOPES
@@ -25,8 +33,10 @@ from crm.teams.schemas import (
     WorkspaceRead,
     WorkspaceUpdate,
 )
+from crm.teams.throttle import place_hash
 
 KEY_START = "afk_"
+BIN_DAYS = 30  # a deleted team or staff member can be restored for this long
 LAST_USED_STEP = timedelta(minutes=5)  # how stale `last_used_at` may be; saves a write a request
 
 
@@ -141,30 +151,42 @@ async def reset_password(session: AsyncSession, *, email: str, password_hash: st
     return staff
 
 
-async def log_in(db: Database, *, email: str, password: str) -> LoggedIn:
-    """Check the password outside a transaction (it is slow), then open a log-in.
-
-    Raises WrongCredentials.
-    """
+async def check_login(db: Database, *, email: str, password: str) -> StaffMember:
+    """Whose password this is; checked outside a transaction, for it is slow. Raises WrongCredentials."""
     async with db.read() as session:
         staff = await repository.find_staff_by_email(session, email)
     known = staff.password_hash if staff else None
-    if not await asyncio.to_thread(check_password, known, password) or staff is None:
+    if not await asyncio.to_thread(check_password, known or None, password) or staff is None:
         raise WrongCredentials("The e-mail address or the password is wrong.")
+    return staff
+
+
+async def open_login(
+    session: AsyncSession, staff: StaffMember, *, hours: int, place: str | None = None
+) -> LoggedIn:
+    """A log-in for somebody who proved who they are; `place` is where from."""
     token, csrf_token = new_secret(), new_secret()
-    async with db.transaction() as session:
-        await repository.delete_expired_logins(session, at=now(session))
-        session.add(
-            LoginSession(
-                token_hash=hash_secret(token),
-                staff_id=staff.id,
-                csrf_hash=hash_secret(csrf_token),
-                expires_at=now(session) + timedelta(hours=db.settings.server.login_hours),
-                created_at=now(session),
-            )
+    at = now(session)
+    await repository.delete_expired_logins(session, at=at)
+    session.add(
+        LoginSession(
+            token_hash=hash_secret(token),
+            staff_id=staff.id,
+            csrf_hash=hash_secret(csrf_token),
+            expires_at=at + timedelta(hours=hours),
+            created_at=at,
         )
-        workspace = await get_workspace(session, staff.workspace_id)
-    return LoggedIn(token, csrf_token, staff, workspace)
+    )
+    if place is not None:
+        await repository.note_place(session, staff.id, place_hash(staff.id, place), at=at)
+    return LoggedIn(token, csrf_token, staff, await get_workspace(session, staff.workspace_id))
+
+
+async def log_in(db: Database, *, email: str, password: str, place: str | None = None) -> LoggedIn:
+    """Log in by a password. Raises WrongCredentials."""
+    staff = await check_login(db, email=email, password=password)
+    async with db.transaction() as session:
+        return await open_login(session, staff, place=place, hours=db.settings.server.login_hours)
 
 
 async def log_out(session: AsyncSession, token: str) -> None:
@@ -237,15 +259,24 @@ async def principal_of_login(session: AsyncSession, token: str) -> Principal:
 
 async def principal_of_key(session: AsyncSession, secret: str) -> Principal:
     """Who an API key belongs to. Raises NoCredential."""
-    key = await repository.find_key_by_hash(session, hash_secret(secret))
+    key = await repository.find_key_by_hash(session, hash_secret(secret), at=now(session))
     if key is None:
-        raise NoCredential("The API key is unknown or was revoked.")
+        raise NoCredential("The API key is unknown, has expired or was revoked.")
     return Principal(
         id=key.id,
         workspace_id=key.workspace_id,
         scopes=frozenset(Scope(scope) for scope in json.loads(key.scopes)),
         use_unnoted=key.last_used_at is None or now(session) - key.last_used_at > LAST_USED_STEP,
     )
+
+
+def check_grant(who: Principal, scopes: Collection[Scope]) -> None:
+    """Nobody gives away what they do not have. Raises MissingScope."""
+    missing = sorted(set(scopes) - who.scopes)
+    if missing:
+        raise MissingScope(
+            f"You cannot give or manage rights that you do not have: {', '.join(missing)}.", scope=missing[0]
+        )
 
 
 async def create_key(session: AsyncSession, workspace_id: str, data: ApiKeyCreate) -> tuple[ApiKey, str]:
@@ -259,6 +290,7 @@ async def create_key(session: AsyncSession, workspace_id: str, data: ApiKeyCreat
         secret_hash=hash_secret(secret),
         scopes=json.dumps(data.scopes),
         created_at=now(session),
+        expires_at=data.expires_at,
     )
     session.add(key)
     await session.flush()
@@ -289,6 +321,7 @@ def read_key(key: ApiKey) -> ApiKeyRead:
         prefix=key.prefix,
         scopes=[Scope(scope) for scope in json.loads(key.scopes)],
         created_at=key.created_at,
+        expires_at=key.expires_at,
         last_used_at=key.last_used_at,
         revoked_at=key.revoked_at,
     )
@@ -302,7 +335,9 @@ async def list_keys(
 
 
 async def create_team(session: AsyncSession, workspace_id: str, data: TeamCreate) -> Team:
-    """A further team."""
+    """A further team. Raises NameTaken."""
+    if await repository.find_team_by_name(session, workspace_id, data.name) is not None:
+        raise NameTaken(f"Another team is called {data.name}.")
     team = _team(session, workspace_id, data.name, is_default=False)
     session.add(team)
     await session.flush()
@@ -310,10 +345,11 @@ async def create_team(session: AsyncSession, workspace_id: str, data: TeamCreate
 
 
 async def list_teams(
-    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, deleted: bool = False
 ) -> list[Team]:
-    """Teams, oldest first."""
-    return await repository.list_teams(session, workspace_id, after=after, limit=limit)
+    """Teams, oldest first; those in the bin if asked for."""
+    since = now(session) - timedelta(days=BIN_DAYS) if deleted else None
+    return await repository.list_teams(session, workspace_id, after=after, limit=limit, deleted_since=since)
 
 
 async def get_team(session: AsyncSession, workspace_id: str, team_id: str | None) -> Team:
@@ -349,5 +385,5 @@ async def any_workspace(session: AsyncSession) -> bool:
 
 
 async def staff_addresses(session: AsyncSession, workspace_id: str) -> list[str]:
-    """The e-mail addresses of everybody who works in the workspace."""
-    return await repository.list_addresses(session, workspace_id)
+    """The e-mail addresses of the workspace's admins: who is told when something needs looking after."""
+    return await repository.list_addresses(session, workspace_id, Role.ADMIN)

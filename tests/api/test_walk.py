@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.live import LiveApp
 
 METHODS = ("get", "post", "put", "patch", "delete")
-OPEN = {("post", "/api/v1/auth/login")}
+OPEN = {("post", f"/api/v1/auth/{door}") for door in ("login", "accept", "reset-request", "reset")}
 # What only a logged-in person may do; a key is told so before anything is looked up.
 FOR_STAFF = {
     f"/api/v1/conversations/{{conversation_id}}/{verb}"
@@ -100,6 +100,7 @@ def body_for(method: str, path: str, real: dict[str, str]) -> object:
         ("post", "/sources/google"): {"connection_id": real["google_connection_id"], "file_id": "x" * 20},
         ("post", "/authorise"): {"code": "x", "state": "x"},
         ("patch", "/{source_id}"): {"public": True},
+        ("post", "/members"): {"staff_id": real["staff_id"]},
     }
     for (verb, ending), body in bodies.items():
         if verb == method and path.endswith(ending):
@@ -131,6 +132,8 @@ def real_ids(app: LiveApp) -> dict[str, str]:
         "account_id": app.api("GET", "/channel-accounts")[1]["items"][0]["id"],
         "key_id": app.api("GET", "/api-keys")[1]["items"][0]["id"],
         "conversation_id": visitor.conversation_id,
+        "staff_id": app.api("GET", "/staff")[1]["items"][0]["id"],
+        "team_id": app.api("GET", "/teams")[1]["items"][0]["id"],
     }
 
 

@@ -12,11 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Whoever was there already could do everything."""
+    """Whoever was there already could do everything.
+
+    The default stays: to take it away SQLite would drop the table, which its log-ins refer to.
+    """
     with op.batch_alter_table("staff_members", schema=None) as batch_op:
         batch_op.add_column(sa.Column("role", sa.String(length=20), nullable=False, server_default="admin"))
-    with op.batch_alter_table("staff_members", schema=None) as batch_op:
-        batch_op.alter_column("role", server_default=None)
 
 
 def downgrade() -> None:

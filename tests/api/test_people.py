@@ -1,0 +1,83 @@
+"""Staff administration over HTTP: invited, let in, given a role, shut out."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from pathlib import Path
+
+from crm.teams.schemas import Role
+from tests.e2e.live import LiveApp
+from tests.people import NEW, add_person, browser_of, log_in
+
+
+def mailed_link(app: LiveApp, to: str) -> str:
+    """The token in the newest mail to an address, once the server has written it."""
+
+    def newest() -> str | None:
+        for file in sorted(Path(app.home / "mail").glob("*.eml"), reverse=True):
+            mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+            if mail["To"] == to:
+                body = mail.get_body()
+                assert body is not None
+                found = re.search(r"/admin#(?:invite|reset)=(\S+)", body.get_content())
+                return found[1] if found else None
+        return None
+
+    app.wait_until(newest, 20)
+    return str(newest())
+
+
+def test_that_somebody_invited_gets_in_and_a_deleted_one_is_out(live_app: LiveApp) -> None:
+    person = add_person(live_app)
+    with browser_of(live_app) as admin, browser_of(live_app) as bob:
+        log_in(admin, person)
+        address = f"bob-{person.email}"
+        made = admin.post("/staff", json={"email": address, "name": "Bob", "role": "team_admin"})
+        assert made.status_code == 201
+        bob_id, state = made.json()["id"], made.json()["state"]
+        assert state == "invited"
+        link = mailed_link(live_app, address)
+        weak = bob.post("/auth/accept", json={"token": link, "password": "short"})
+        assert (weak.status_code, weak.json()["code"]) == (422, "weak_password")
+        assert bob.post("/auth/accept", json={"token": link, "password": NEW}).status_code == 204
+        again = bob.post("/auth/accept", json={"token": link, "password": NEW})
+        assert (again.status_code, again.json()["code"]) == (404, "link_not_valid")
+        entered = bob.post("/auth/login", json={"email": address, "password": NEW})
+        bob.headers["X-CSRF-Token"] = entered.json()["csrf_token"]
+        assert entered.json()["must_change_password"] is False
+        assert bob.get("/staff").status_code == 200
+        refused = bob.patch(f"/staff/{bob_id}", json={"role": "admin"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
+        mine = admin.get("/staff").json()["items"][0]["id"]
+        last = admin.delete(f"/staff/{mine}")
+        assert (last.status_code, last.json()["code"]) == (409, "last_admin")
+        assert admin.delete(f"/staff/{bob_id}").status_code == 200
+        assert bob.get("/staff").status_code == 401
+
+
+def test_that_a_reset_looks_alike_for_known_and_unknown_addresses(live_app: LiveApp) -> None:
+    person = add_person(live_app, role=Role.STAFF)
+    with browser_of(live_app) as browser:
+        answers = [
+            browser.post("/auth/reset-request", json={"email": address})
+            for address in (person.email, "nobody-here@example.com")
+        ]
+        assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 2
+        link = mailed_link(live_app, person.email)
+        done = browser.post("/auth/reset", json={"token": link, "password": NEW})
+        assert done.status_code == 204
+        assert browser.post("/auth/login", json={"email": person.email, "password": NEW}).status_code == 200
+
+
+def test_that_a_key_gives_no_more_than_it_has_and_ends_with_its_time(live_app: LiveApp) -> None:
+    small = live_app.api("POST", "/api-keys", {"name": "k", "scopes": ["settings:write"]})[1]["key"]
+    body = {"name": "more", "scopes": ["settings:write", "contacts:erase"]}
+    status, answer = live_app.call("POST", "/api/v1/api-keys", body, token=small)
+    assert (status, answer["code"], answer["scope"]) == (403, "missing_scope", "contacts:erase")
+    late = {"name": "late", "scopes": ["settings:write"], "expires_at": "2020-01-01T00:00:00Z"}
+    status, made = live_app.call("POST", "/api/v1/api-keys", late, token=small)
+    assert status == 201
+    status, answer = live_app.call("GET", "/api/v1/workspace", token=made["key"])
+    assert (status, answer["code"]) == (401, "no_credential")
