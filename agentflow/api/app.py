@@ -16,6 +16,8 @@ from agentflow.api import (
     agents,
     auth,
     channels,
+    contact_properties,
+    contacts,
     conversation_notes,
     errors,
     events,
@@ -64,6 +66,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         ],
     )
     errors.install(app)
+    about_contacts = (contact_properties, contacts)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     about_knowledge = (knowledge, sources, previews, search, gaps)
     for part in (
@@ -78,6 +81,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         inbox,
         conversation_notes,
         events,
+        *about_contacts,
     ):
         api.include_router(part.router)
     app.include_router(api)

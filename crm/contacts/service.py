@@ -1,14 +1,34 @@
-"""The rules of contacts: one per name on a channel account, made on first sight."""
+"""The rules of contacts: one per name on a channel account, made on first sight, by hand or by an import."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts import repository
-from crm.contacts.errors import ContactNotFound
-from crm.contacts.models import Contact, ContactIdentity
+from crm.contacts.addresses import address_key
+from crm.contacts.errors import ContactNotFound, TooLateToRestore
+from crm.contacts.folding import fold_or_none, sort_key
+from crm.contacts.models import NEVER, Contact, ContactIdentity
+from crm.contacts.schemas import (
+    BIN_DAYS,
+    AddressKind,
+    ContactCreate,
+    ContactLabelRead,
+    ContactRead,
+    ContactSource,
+    ContactUpdate,
+    IdentityRead,
+)
+from crm.contacts.writing import Written, create_many, update_many
+from crm.teams import directory
+
+__all__ = ["Written", "create_many", "update_many"]
 
 
 async def open_contact(
@@ -19,6 +39,8 @@ async def open_contact(
     account_id: str,
     ref: str,
     locale: str | None = None,
+    name: str | None = None,
+    source: ContactSource = ContactSource.CHANNEL,
 ) -> str:
     """The id of the contact that this account calls `ref`; a new contact on first sight.
 
@@ -28,7 +50,18 @@ async def open_contact(
     if known is not None:
         return known.contact_id
     created_at = now(session)
-    contact = Contact(id=new_id("con"), workspace_id=workspace_id, locale=locale, created_at=created_at)
+    contact = Contact(
+        id=new_id("con"),
+        workspace_id=workspace_id,
+        name=name,
+        locale=locale,
+        language_key=fold_or_none(locale),
+        source=source,
+        sort_name=sort_key(name),
+        contacted_at=NEVER,
+        created_at=created_at,
+        updated_at=created_at,
+    )
     session.add(contact)
     await session.flush()
     identity = ContactIdentity(
@@ -49,9 +82,166 @@ async def open_contact(
     return known.contact_id
 
 
+async def note_message(session: AsyncSession, workspace_id: str, contact_id: str) -> None:
+    """A message came in. Whoever writes again is no longer in the bin."""
+    await repository.note_message(session, workspace_id, contact_id, now(session))
+
+
 async def opt_out(session: AsyncSession, workspace_id: str, *, account_id: str, ref: str) -> None:
     """Remember that this contact wants no unasked messages over this account; the first time stays."""
     identity = await repository.find_identity(session, workspace_id, account_id, ref)
     if identity is not None and identity.opted_out_at is None:
         identity.opted_out_at = now(session)
         await session.flush()
+
+
+async def create_contact(
+    session: AsyncSession,
+    workspace_id: str,
+    data: ContactCreate,
+    *,
+    source: ContactSource,
+    allow_duplicate: bool = False,
+) -> ContactRead:
+    """A new contact by hand or by a program.
+
+    Raises DuplicateContact with the other's id, BadEmail, BadPhone, UnknownProperty, TypeMismatch,
+    UnknownOwner.
+    """
+    (written,) = await create_many(
+        session, workspace_id, [data], source=source, allow_duplicate=allow_duplicate
+    )
+    return await _outcome(session, workspace_id, written)
+
+
+async def update_contact(
+    session: AsyncSession,
+    workspace_id: str,
+    contact_id: str,
+    data: ContactUpdate,
+    *,
+    allow_duplicate: bool = False,
+) -> ContactRead:
+    """Change what is given. Raises ContactNotFound and what `create_contact` raises."""
+    (written,) = await update_many(
+        session, workspace_id, [(contact_id, data)], allow_duplicate=allow_duplicate
+    )
+    return await _outcome(session, workspace_id, written)
+
+
+async def _outcome(session: AsyncSession, workspace_id: str, written: Written) -> ContactRead:
+    if written.refusal is not None:
+        raise written.refusal
+    return await get_contact(session, workspace_id, written.contact_id or "")
+
+
+async def get_contact(session: AsyncSession, workspace_id: str, contact_id: str) -> ContactRead:
+    """A contact with all it has. Raises ContactNotFound, also for one in the bin."""
+    found = await _get(session, workspace_id, contact_id)
+    return (await read_contacts(session, workspace_id, [found]))[0]
+
+
+async def find_contact(session: AsyncSession, workspace_id: str, contact_id: str) -> Contact | None:
+    """The bare record; None when it is absent or in the bin."""
+    return await repository.find_contact(session, workspace_id, contact_id)
+
+
+async def find_by_address(
+    session: AsyncSession, workspace_id: str, kind: AddressKind, value: str
+) -> list[str]:
+    """Ids of the contacts with this e-mail address or phone number in any spelling, oldest first.
+
+    Raises BadEmail, BadPhone.
+    """
+    key = address_key(kind, value, await directory.country_of(session, workspace_id))
+    return (await repository.holders_of(session, workspace_id, kind, [key])).get(key, [])
+
+
+async def list_contacts(
+    session: AsyncSession, workspace_id: str, *, deleted: bool, before: str | None, limit: int
+) -> list[ContactRead]:
+    """One page, newest first; when `deleted` of those in the bin that can be restored."""
+    found = await repository.list_contacts(
+        session,
+        workspace_id,
+        before=before,
+        deleted_since=_bin_since(session) if deleted else None,
+        limit=limit,
+    )
+    return await read_contacts(session, workspace_id, found)
+
+
+async def delete_contact(session: AsyncSession, workspace_id: str, contact_id: str) -> ContactRead:
+    """Put a contact into the bin; it comes back when it writes again. Raises ContactNotFound."""
+    contact = await _get(session, workspace_id, contact_id)
+    contact.deleted_at = contact.updated_at = now(session)
+    await session.flush()
+    return (await read_contacts(session, workspace_id, [contact]))[0]
+
+
+async def restore_contact(session: AsyncSession, workspace_id: str, contact_id: str) -> ContactRead:
+    """Take a contact out of the bin. Raises ContactNotFound, also for a merged one; TooLateToRestore."""
+    contact = await repository.find_contact(session, workspace_id, contact_id, deleted=True)
+    if contact is None or contact.deleted_at is None or contact.merged_into_id is not None:
+        raise ContactNotFound("There is no such contact in the bin.")
+    if contact.deleted_at <= _bin_since(session):
+        raise TooLateToRestore(f"What was deleted more than {BIN_DAYS} days ago cannot be restored.")
+    contact.deleted_at, contact.updated_at = None, now(session)
+    await session.flush()
+    return (await read_contacts(session, workspace_id, [contact]))[0]
+
+
+async def read_contacts(
+    session: AsyncSession, workspace_id: str, found: Sequence[Contact]
+) -> list[ContactRead]:
+    """Contacts as the API shows them, in the order given."""
+    ids = [contact.id for contact in found]
+    addresses = await repository.addresses_of(session, workspace_id, ids)
+    values = await repository.values_of(session, workspace_id, ids)
+    labels = await repository.labels_of(session, workspace_id, ids)
+    identities = await repository.identities_of(session, workspace_id, ids)
+    result = []
+    for contact in found:
+        own = addresses.get(contact.id, [])
+        phones = [one for one in own if one.kind == AddressKind.PHONE]
+        result.append(
+            ContactRead(
+                id=contact.id,
+                name=contact.name,
+                first_name=contact.first_name,
+                last_name=contact.last_name,
+                emails=[one.value for one in own if one.kind == AddressKind.EMAIL],
+                phones=[one.value for one in phones],
+                phone_numbers=[one.key for one in phones],
+                company=contact.company,
+                job_title=contact.job_title,
+                location=contact.location,
+                country=contact.country,
+                language=contact.locale,
+                owner_id=contact.owner_id,
+                source=ContactSource(contact.source),
+                labels=[
+                    ContactLabelRead(id=label.id, name=label.name, colour=label.colour)
+                    for label in labels.get(contact.id, [])
+                ],
+                properties={key: json.loads(value) for key, value in values.get(contact.id, {}).items()},
+                identities=[IdentityRead.model_validate(one) for one in identities.get(contact.id, [])],
+                created_at=contact.created_at,
+                updated_at=contact.updated_at,
+                last_contact_at=contact.last_contact_at,
+                deleted_at=contact.deleted_at,
+                merged_into_id=contact.merged_into_id,
+            )
+        )
+    return result
+
+
+async def _get(session: AsyncSession, workspace_id: str, contact_id: str) -> Contact:
+    found = await repository.find_contact(session, workspace_id, contact_id)
+    if found is None:
+        raise ContactNotFound("There is no such contact.")
+    return found
+
+
+def _bin_since(session: AsyncSession) -> datetime:
+    return now(session) - timedelta(days=BIN_DAYS)

@@ -87,6 +87,7 @@ async def record(
     events.publish_message(session, message, event.client_ref)
     set_status(session, conversation, ConversationStatus.OPEN)
     await session.flush()
+    await contacts.note_message(session, account.workspace_id, conversation.contact_id)
     if conversation.owner_kind == OwnerKind.AGENT:
         await jobs.enqueue(
             session,

@@ -101,6 +101,7 @@ def body_for(method: str, path: str, real: dict[str, str]) -> object:
         ("post", "/authorise"): {"code": "x", "state": "x"},
         ("patch", "/{source_id}"): {"public": True},
         ("post", "/members"): {"staff_id": real["staff_id"]},
+        ("patch", "/{contact_id}"): {"company": "x"},
     }
     for (verb, ending), body in bodies.items():
         if verb == method and path.endswith(ending):
@@ -122,6 +123,9 @@ def real_ids(app: LiveApp) -> dict[str, str]:
     preview = app.send_file(f"/api/v1/sources/{source['id']}/preview", source["name"], b"Nothing.")[1]
     gap = app.api("GET", f"/knowledge-bases/{base}/gaps")[1]["items"][0]
     return {
+        "contact_id": made(app, "/contacts", {}),
+        "property_id": made(app, "/contact-properties", {"key": "walked", "name": "Walked", "type": "text"}),
+        "label_id": made(app, "/labels", {"name": "walked"}),
         "gap_id": gap["id"],
         "google_connection_id": google["id"],
         "preview_id": preview["id"],
@@ -135,6 +139,13 @@ def real_ids(app: LiveApp) -> dict[str, str]:
         "staff_id": app.api("GET", "/staff")[1]["items"][0]["id"],
         "team_id": app.api("GET", "/teams")[1]["items"][0]["id"],
     }
+
+
+def made(app: LiveApp, path: str, body: object) -> str:
+    """The id of a new record."""
+    status, answer = app.api("POST", path, body)
+    assert status == 201, answer
+    return str(answer["id"])
 
 
 @pytest.mark.parametrize(

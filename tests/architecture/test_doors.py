@@ -50,6 +50,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "alembic": ("agentflow.migrations", "agentflow.kit.schema"),
     "argon2": ("crm.teams",),
     "babel": ("crm.teams",),
+    "phonenumbers": ("agentflow.llm", "crm.contacts.addresses"),
     "cryptography": ("agentflow.kit",),
     "inspect_ai": ("evals",),
 }

@@ -1,0 +1,77 @@
+"""Contacts: make, look, change, delete and undo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from agentflow.api.deps import App, ContactsReader, ContactsWriter, Cursor, Deleted, Limit
+from agentflow.api.idempotency import IdempotentRoute
+from agentflow.kit.pagination import Page, decode_cursor, page_of
+from crm.contacts import service as contacts
+from crm.contacts.schemas import ContactCreate, ContactRead, ContactSource, ContactUpdate
+
+router = APIRouter(tags=["contacts"], route_class=IdempotentRoute)
+
+AllowDuplicate = Annotated[bool, Query(description="also when the e-mail address or phone number is known")]
+
+
+@router.get("/contacts")
+async def list_contacts(
+    app: App, who: ContactsReader, deleted: Deleted = False, limit: Limit = 50, cursor: Cursor = None
+) -> Page[ContactRead]:
+    """Contacts, newest first."""
+    async with app.db.read() as session:
+        found = await contacts.list_contacts(
+            session, who.workspace_id, deleted=deleted, before=decode_cursor(cursor), limit=limit + 1
+        )
+    return page_of(found, limit=limit, cursor_of=lambda contact: contact.id)
+
+
+@router.post("/contacts", status_code=201)
+async def create_contact(
+    data: ContactCreate, app: App, who: ContactsWriter, allow_duplicate: AllowDuplicate = False
+) -> ContactRead:
+    """A contact by hand. Somebody with the same e-mail address or phone number refuses it."""
+    source = ContactSource.MANUAL if who.staff_id else ContactSource.API
+    async with app.db.transaction() as session:
+        return await contacts.create_contact(
+            session, who.workspace_id, data, source=source, allow_duplicate=allow_duplicate
+        )
+
+
+@router.get("/contacts/{contact_id}")
+async def get_contact(contact_id: str, app: App, who: ContactsReader) -> ContactRead:
+    """One contact with everything that is set."""
+    async with app.db.read() as session:
+        return await contacts.get_contact(session, who.workspace_id, contact_id)
+
+
+@router.patch("/contacts/{contact_id}")
+async def update_contact(
+    contact_id: str,
+    data: ContactUpdate,
+    app: App,
+    who: ContactsWriter,
+    allow_duplicate: AllowDuplicate = False,
+) -> ContactRead:
+    """Change what is given, keep the rest; `null` clears a field or a custom property."""
+    async with app.db.transaction() as session:
+        return await contacts.update_contact(
+            session, who.workspace_id, contact_id, data, allow_duplicate=allow_duplicate
+        )
+
+
+@router.delete("/contacts/{contact_id}")
+async def delete_contact(contact_id: str, app: App, who: ContactsWriter) -> ContactRead:
+    """Put a contact into the bin; it can be restored for 30 days."""
+    async with app.db.transaction() as session:
+        return await contacts.delete_contact(session, who.workspace_id, contact_id)
+
+
+@router.post("/contacts/{contact_id}/restore")
+async def restore_contact(contact_id: str, app: App, who: ContactsWriter) -> ContactRead:
+    """Take a contact out of the bin."""
+    async with app.db.transaction() as session:
+        return await contacts.restore_contact(session, who.workspace_id, contact_id)

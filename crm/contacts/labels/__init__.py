@@ -1,0 +1,1 @@
+"""Labels of a workspace, and which contact has which."""

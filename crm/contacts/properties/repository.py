@@ -1,0 +1,63 @@
+"""Every query over definitions of custom properties."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.contacts.models import ContactProperty
+
+
+async def find_property(
+    session: AsyncSession, workspace_id: str, property_id: str, *, deleted: bool = False
+) -> ContactProperty | None:
+    """A property; when `deleted` one in the bin."""
+    query = select(ContactProperty).where(
+        ContactProperty.workspace_id == workspace_id,
+        ContactProperty.id == property_id,
+        ContactProperty.deleted_at.is_not(None) if deleted else ContactProperty.deleted_at.is_(None),
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def find_property_by_key(session: AsyncSession, workspace_id: str, key: str) -> ContactProperty | None:
+    """The property of this key that is not in the bin."""
+    query = select(ContactProperty).where(
+        ContactProperty.workspace_id == workspace_id,
+        ContactProperty.key == key,
+        ContactProperty.deleted_at.is_(None),
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def all_properties(session: AsyncSession, workspace_id: str) -> list[ContactProperty]:
+    """All that are not in the bin, oldest first."""
+    query = select(ContactProperty).where(
+        ContactProperty.workspace_id == workspace_id, ContactProperty.deleted_at.is_(None)
+    )
+    return list((await session.execute(query.order_by(ContactProperty.id))).scalars())
+
+
+async def list_properties(
+    session: AsyncSession, workspace_id: str, *, after: str | None, deleted_since: datetime | None, limit: int
+) -> list[ContactProperty]:
+    """One page, oldest first; with `deleted_since` of those that were put into the bin after it."""
+    query = select(ContactProperty).where(
+        ContactProperty.workspace_id == workspace_id,
+        ContactProperty.deleted_at > deleted_since
+        if deleted_since is not None
+        else ContactProperty.deleted_at.is_(None),
+    )
+    if after is not None:
+        query = query.where(ContactProperty.id > after)
+    return list((await session.execute(query.order_by(ContactProperty.id).limit(limit))).scalars())
+
+
+async def count_properties(session: AsyncSession, workspace_id: str) -> int:
+    """How many are not in the bin."""
+    query = select(func.count()).where(
+        ContactProperty.workspace_id == workspace_id, ContactProperty.deleted_at.is_(None)
+    )
+    return int((await session.execute(query)).scalar_one())

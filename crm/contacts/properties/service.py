@@ -1,0 +1,130 @@
+"""The rules of custom properties: an admin defines them; key and type never change."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agentflow.kit.db import now
+from agentflow.kit.ids import new_id
+from crm.contacts import repository as contacts
+from crm.contacts.errors import NameTaken, PropertyNotFound, TooLateToRestore, TooManyRecords, TypeMismatch
+from crm.contacts.models import ContactProperty
+from crm.contacts.properties import repository
+from crm.contacts.properties.schemas import MAX_PROPERTIES, PropertyCreate, PropertyRead, PropertyUpdate
+from crm.contacts.properties.values import Definition
+from crm.contacts.schemas import BIN_DAYS, PropertyType
+
+
+async def definitions(session: AsyncSession, workspace_id: str) -> dict[str, Definition]:
+    """The custom properties of a workspace by their key."""
+    found = await repository.all_properties(session, workspace_id)
+    return {
+        one.key: Definition(one.id, one.key, PropertyType(one.type), tuple(json.loads(one.choices)))
+        for one in found
+    }
+
+
+async def create_property(session: AsyncSession, workspace_id: str, data: PropertyCreate) -> PropertyRead:
+    """Define a property. Raises NameTaken, TooManyRecords."""
+    await _check_room(session, workspace_id, data.key)
+    made = ContactProperty(
+        id=new_id("prp"),
+        workspace_id=workspace_id,
+        key=data.key,
+        name=data.name,
+        type=data.type,
+        choices=json.dumps(data.choices, ensure_ascii=False),
+        created_at=now(session),
+        deleted_at=None,
+    )
+    session.add(made)
+    await session.flush()
+    return _read(made)
+
+
+async def list_properties(
+    session: AsyncSession, workspace_id: str, *, deleted: bool, after: str | None, limit: int
+) -> list[PropertyRead]:
+    """One page, oldest first; when `deleted` of those in the bin that can be restored."""
+    since = _bin_since(session) if deleted else None
+    found = await repository.list_properties(
+        session, workspace_id, after=after, deleted_since=since, limit=limit
+    )
+    return [_read(one) for one in found]
+
+
+async def get_property(session: AsyncSession, workspace_id: str, property_id: str) -> PropertyRead:
+    """Raises PropertyNotFound."""
+    return _read(await _get(session, workspace_id, property_id))
+
+
+async def update_property(
+    session: AsyncSession, workspace_id: str, property_id: str, data: PropertyUpdate
+) -> PropertyRead:
+    """Rename it, or change what may be chosen. Raises PropertyNotFound, TypeMismatch."""
+    found = await _get(session, workspace_id, property_id)
+    if data.choices is not None:
+        if found.type != PropertyType.CHOICE:
+            raise TypeMismatch(f"A property of type {found.type} has no choices.", field="choices")
+        found.choices = json.dumps(data.choices, ensure_ascii=False)
+    if data.name is not None:
+        found.name = data.name
+    await session.flush()
+    return _read(found)
+
+
+async def delete_property(session: AsyncSession, workspace_id: str, property_id: str) -> PropertyRead:
+    """Put it into the bin, with what contacts hold in it. Raises PropertyNotFound."""
+    found = await _get(session, workspace_id, property_id)
+    found.deleted_at = now(session)
+    await session.flush()
+    return _read(found)
+
+
+async def restore_property(session: AsyncSession, workspace_id: str, property_id: str) -> PropertyRead:
+    """Take it out of the bin. Raises PropertyNotFound, NameTaken, TooManyRecords, TooLateToRestore."""
+    found = await _get(session, workspace_id, property_id, deleted=True)
+    if found.deleted_at is not None and found.deleted_at <= _bin_since(session):
+        raise TooLateToRestore(f"What was deleted more than {BIN_DAYS} days ago cannot be restored.")
+    await _check_room(session, workspace_id, found.key)
+    found.deleted_at = None
+    await session.flush()
+    return _read(found)
+
+
+async def _get(
+    session: AsyncSession, workspace_id: str, property_id: str, *, deleted: bool = False
+) -> ContactProperty:
+    found = await repository.find_property(session, workspace_id, property_id, deleted=deleted)
+    if found is None:
+        raise PropertyNotFound("There is no such property.")
+    return found
+
+
+async def _check_room(session: AsyncSession, workspace_id: str, key: str) -> None:
+    await contacts.lock_workspace(session, workspace_id)
+    if await repository.find_property_by_key(session, workspace_id, key) is not None:
+        raise NameTaken(f"There is a property with the key {key} already.", field="key")
+    if await repository.count_properties(session, workspace_id) >= MAX_PROPERTIES:
+        raise TooManyRecords(
+            f"A workspace has at most {MAX_PROPERTIES} custom properties.", limit=MAX_PROPERTIES
+        )
+
+
+def _bin_since(session: AsyncSession) -> datetime:
+    return now(session) - timedelta(days=BIN_DAYS)
+
+
+def _read(found: ContactProperty) -> PropertyRead:
+    return PropertyRead(
+        id=found.id,
+        key=found.key,
+        name=found.name,
+        type=PropertyType(found.type),
+        choices=json.loads(found.choices),
+        created_at=found.created_at,
+        deleted_at=found.deleted_at,
+    )

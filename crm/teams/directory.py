@@ -1,0 +1,34 @@
+"""What other features ask about a workspace and who works there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from babel.core import get_global
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.teams import repository
+
+_NOWHERE = (None, "ZZ", "001")  # what zones such as UTC have for a country
+
+
+async def country_of(session: AsyncSession, workspace_id: str) -> str | None:
+    """The country a workspace is in: of its time zone, or else of its language; None for UTC and English."""
+    workspace = await repository.find_workspace(session, workspace_id)
+    if workspace is None:
+        return None
+    zones = get_global("zone_territories")
+    _, _, region = workspace.locale.partition("-")
+    found = zones.get(_modern_name(workspace.time_zone))
+    return region or None if found in _NOWHERE else str(found)
+
+
+async def staff_among(session: AsyncSession, workspace_id: str, ids: Iterable[str]) -> frozenset[str]:
+    """Those of the ids that are staff members of this workspace."""
+    found = [await repository.find_staff(session, workspace_id, staff_id) for staff_id in sorted(set(ids))]
+    return frozenset(staff.id for staff in found if staff is not None)
+
+
+def _modern_name(time_zone: str) -> str:
+    """A zone by the name that has a country; old names, such as Asia/Calcutta, have none."""
+    return str(get_global("zone_aliases").get(time_zone, time_zone))
