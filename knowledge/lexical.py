@@ -53,6 +53,17 @@ class Shared:
 
 
 @dataclass(frozen=True, eq=False)
+class _Block:
+    """The postings of some texts, ordered by gram, then text."""
+
+    grams: _Hashes  # sorted
+    runs: _Ints  # postings of each gram
+    owners: _Counts  # which text
+    counts: _Counts  # how often the gram stands in it
+    lengths: _Ints  # grams in each text
+
+
+@dataclass(frozen=True, eq=False)
 class LexicalIndex:
     """Immutable; made by `build` or `from_bytes`, asked with `compare`."""
 
@@ -64,17 +75,33 @@ class LexicalIndex:
 
     @classmethod
     def build(cls, texts: Sequence[str]) -> LexicalIndex:
-        """Index the texts; their position is their number."""
-        hashes, owners, counts = _postings(texts)
-        grams, starts = np.unique(hashes, return_index=True)
-        bounds = np.append(starts, len(hashes)).astype(np.int64)
-        lengths = np.bincount(owners, weights=counts, minlength=len(texts))
+        """Index the texts; their position is their number.
+
+        Postings go from their block straight to their place: nothing as large as all of them is sorted or
+        copied, because a server builds this while it answers.
+        """
+        blocks = [_block_of(block, first) for first, block in _blocks(texts)]
+        grams = np.unique(np.concatenate([np.zeros(0, dtype=np.uint64), *(block.grams for block in blocks)]))
+        frequency = np.zeros(len(grams), dtype=np.int64)
+        for block in blocks:
+            frequency[np.searchsorted(grams, block.grams)] += block.runs
+        idf = _idf(frequency, len(texts))
+        lengths = np.concatenate([np.zeros(0), *(block.lengths for block in blocks)])
         relative = lengths / max(float(lengths.mean()), 1.0) if len(texts) else lengths
         damping = K1 * (1 - B + B * relative)
-        idf = np.repeat(_idf(np.diff(bounds), len(texts)), np.diff(bounds))
-        weights = idf * counts * (K1 + 1) / (counts + damping[owners])
-        number = np.uint16 if len(texts) <= np.iinfo(np.uint16).max else np.uint32
-        return cls(len(texts), grams, bounds, owners.astype(number), weights.astype(np.float16))
+        bounds = np.append(0, np.cumsum(frequency))
+        free = bounds[:-1].copy()  # where each gram's next posting goes
+        owners = np.empty(bounds[-1], np.uint16 if len(texts) <= np.iinfo(np.uint16).max else np.uint32)
+        weights = np.empty(bounds[-1], np.float16)
+        for block in blocks:  # in text order, so the postings of a gram are too
+            rows = np.searchsorted(grams, block.grams)
+            ends = np.cumsum(block.runs)
+            places = np.repeat(free[rows] + block.runs - ends, block.runs) + np.arange(len(block.owners))
+            free[rows] += block.runs
+            owners[places] = block.owners
+            gain = np.repeat(idf[rows], block.runs) * block.counts * (K1 + 1)
+            weights[places] = gain / (block.counts + damping[block.owners])
+        return cls(len(texts), grams, bounds, owners, weights)
 
     def compare(self, query: str, *, among: _Ints | None = None) -> Shared:
         """What every text shares with the query.
@@ -171,18 +198,6 @@ def _query_grams(query: str) -> tuple[_Hashes, _Ints]:
     return np.unique(hashes, return_counts=True)
 
 
-def _postings(texts: Sequence[str]) -> tuple[_Hashes, _Counts, _Counts]:
-    """(hash, text, how often) of every gram in every text, ordered by hash, then text."""
-    parts = [_block_postings(block, first) for first, block in _blocks(texts)]
-    if not parts:
-        empty = np.zeros(0, dtype=np.int32)
-        return np.zeros(0, dtype=np.uint64), empty, empty
-    hashes, owners, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    del parts  # of a long text there are many
-    order = np.argsort(hashes, kind="stable")  # blocks come in text order, so ties stay ordered
-    return hashes[order], owners[order], counts[order]
-
-
 def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     first, block, chars = 0, list[str](), 0
     for number, text in enumerate(texts):
@@ -195,15 +210,20 @@ def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
         yield first, block
 
 
-def _block_postings(block: list[str], first: int) -> tuple[_Hashes, _Counts, _Counts]:
-    hashes, owners = _grams_of(block)
-    order = np.lexsort((owners, hashes))
+def _block_of(texts: list[str], first: int) -> _Block:
+    """The postings of these texts, of which the first has the number `first`."""
+    hashes, owners = _grams_of(texts)
+    lengths = np.bincount(owners, minlength=len(texts))
+    order = np.argsort(hashes, kind="stable")  # owners rise already, so ties stay ordered
     hashes, owners = hashes[order], owners[order]
-    fresh = np.ones(len(hashes), dtype=bool)
-    fresh[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
+    new_gram = np.ones(len(hashes), dtype=bool)
+    new_gram[1:] = hashes[1:] != hashes[:-1]
+    fresh = new_gram.copy()
+    fresh[1:] |= owners[1:] != owners[:-1]
     places = np.flatnonzero(fresh)
-    counts = np.diff(np.append(places, len(hashes)))
-    return hashes[places], (owners[places] + first).astype(np.int32), counts.astype(np.int32)
+    counts = np.diff(places, append=len(hashes)).astype(np.int32)
+    runs = np.diff(np.flatnonzero(new_gram[places]), append=len(places))
+    return _Block(hashes[new_gram], runs, (owners[places] + first).astype(np.int32), counts, lengths)
 
 
 def _grams_of(texts: Sequence[str]) -> tuple[_Hashes, _Ints]:

@@ -39,6 +39,7 @@ Warning = Literal["no_text", "partial", "uncalculated"]
 _COMMAND = (sys.executable, "-I", "-m", "knowledge.readers")
 _READ_BYTES = 1024 * 1024
 _START_SECONDS = 60.0
+LARGE = 1000  # chunks: whoever embeds these wants the memory for minutes, and a process starts in a second
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class ReadResult:
 class ReaderPool:
     """At most `settings.processes` reading processes, started on demand and kept between files.
 
+    One that has read a large file ends: it would stand beside the embedding and the building of the index.
     Usable from any event loop. Every refusal is an error of knowledge.errors.
     """
 
@@ -102,6 +104,8 @@ class ReaderPool:
                 chunks.extend(chunk_from_json(value) for value in frame["chunks"])
 
         done = self._talk(path, filename, "chunks", take)
+        if len(chunks) >= LARGE:
+            self._discard(self._own.process)
         return ReadResult(tuple(chunks), done["pages"], done["chars"], done["warning"], tuple(tables))
 
     def _extract(self, path: Path, filename: str) -> str:

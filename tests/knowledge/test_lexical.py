@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import random
 import re
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -100,6 +102,22 @@ def test_that_an_index_built_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPat
     whole = LexicalIndex.build(texts).to_bytes()
     monkeypatch.setattr(lexical, "BLOCK_CHARS", 200)
     assert LexicalIndex.build(texts).to_bytes() == whole
+
+
+def test_that_building_copies_no_array_as_long_as_the_postings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexical, "BLOCK_CHARS", 20_000)
+    dice = random.Random(0)
+    words = ["".join(dice.choices("abcdefghijk", k=7)) for _ in range(300)]
+    texts = [" ".join(dice.choices(words, k=100)) for _ in range(1000)]
+    LexicalIndex.build(texts)  # fills the caches
+    tracemalloc.start()
+    try:
+        index = LexicalIndex.build(texts)
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(index.to_bytes()) > 1_000_000
+    assert peak < 4.5 * kept  # four numbers of two or four bytes where one is kept, and a block's own
 
 
 def test_that_an_index_survives_its_bytes() -> None:

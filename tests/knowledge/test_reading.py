@@ -14,7 +14,7 @@ import pytest
 
 from agentflow.kit.errors import AppError
 from agentflow.kit.settings import IngestSettings
-from knowledge import limits
+from knowledge import limits, reading
 from knowledge.errors import (
     REFUSALS,
     Corrupt,
@@ -268,6 +268,19 @@ async def test_that_a_refusal_keeps_the_reader_for_the_next_file(pool: ReaderPoo
         await pool.read(path, "a.pdf")
     await pool.read(path, "a.txt")
     assert readers() == before
+
+
+async def test_that_a_reader_ends_after_a_large_file(
+    pool: ReaderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LARGE", 2)
+    small = write(tmp_path / "a.txt", "The kettle boils a litre in three minutes.")
+    large = write(tmp_path / "b.txt", "The kettle boils a litre in three minutes. " * 80)
+    await pool.read(small, "a.txt")
+    assert len(readers()) == 1
+    for _ in range(2):
+        assert len((await pool.read(large, "b.txt")).chunks) >= reading.LARGE
+        assert readers() == []
 
 
 async def test_that_a_reader_holds_no_secret_of_its_parent(
