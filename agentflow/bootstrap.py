@@ -159,6 +159,16 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
         yield application
 
 
+def load_tables() -> None:
+    """Import every module that declares tables, for what works on all of them."""
+    import importlib
+
+    root = Path(__file__).parents[1]
+    for package in ("agentflow", "knowledge", "channels", "crm"):
+        for path in sorted((root / package).rglob("models.py")):
+            importlib.import_module(".".join(path.relative_to(root).with_suffix("").parts))
+
+
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """The database with its schema brought up to date."""

@@ -11,6 +11,8 @@ from rich.progress import Progress as RichProgress
 from rich.progress import TaskID
 
 from agentflow import bootstrap
+from agentflow.kit import key_rotation
+from agentflow.kit.db import load_keys
 from agentflow.kit.settings import Settings
 from crm.teams import service as teams
 from crm.teams.passwords import hash_password
@@ -49,6 +51,42 @@ async def reindex(settings: Settings) -> None:
 
 def _show(shown: RichProgress, task: TaskID, done: int, total: int) -> None:
     shown.update(task, completed=done, total=total)
+
+
+async def rotate_key(settings: Settings, *, check: bool) -> int:
+    """Encrypt everything with the newest key, or only say how much is under an older one.
+
+    The exit code is 1 while an old key is still needed.
+    """
+    bootstrap.load_tables()
+    keys = load_keys(settings)
+    async with bootstrap.open_database(settings) as db:
+        with RichProgress(console=Console(stderr=True), transient=True) as shown:
+            tasks: dict[str, TaskID] = {}
+
+            def tell(table: str, rows: int, changed: int) -> None:
+                task = (
+                    tasks[table]
+                    if table in tasks
+                    else tasks.setdefault(table, shown.add_task(table, total=None))
+                )
+                shown.update(
+                    task, completed=rows, description=f"{table}: {rows} rows, {changed} under an old key"
+                )
+
+            if not check:
+                await key_rotation.rotate(db, keys, tell)
+            found = await key_rotation.standing(db, keys, tell)
+    for name, count in found.tables.items():
+        typer.echo(f"{name}: {count} under an old key")
+    typer.echo(
+        f"{found.values} encrypted values, {found.old} under an old key, {found.unreadable} under none given"
+    )
+    if found.old == 0 and found.unreadable == 0 and len(keys) > 1:
+        typer.echo(
+            "The older keys of AGENTFLOW_KEY are needed no more, once every server has the newest first."
+        )
+    return 1 if found.old or found.unreadable else 0
 
 
 async def build_models(settings: Settings) -> None:

@@ -172,6 +172,14 @@ def reset_password_command(email: Annotated[str, typer.Argument(help="The staff 
     run(admin.reset_password(read_settings(), email))
 
 
+@admin_app.command("rotate-key")
+def rotate_key_command(
+    check: Annotated[bool, typer.Option("--check", help="Only say how much is under an old key.")] = False,
+) -> None:
+    """Encrypt everything again with the newest key of AGENTFLOW_KEY (newest first), while servers run."""
+    run(admin.rotate_key(read_settings(), check=check))
+
+
 @admin_app.command("reindex")
 def reindex_command() -> None:
     """Embed all knowledge again after AGENTFLOW_EMBEDDING__MODEL or its precision was changed."""

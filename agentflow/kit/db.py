@@ -111,6 +111,11 @@ def _cipher_of(dialect: Dialect) -> MultiFernet:
 
 
 def load_cipher(settings: Settings) -> MultiFernet:
+    """What encrypts with the newest key and decrypts with any. Raises what `load_keys` raises."""
+    return MultiFernet(load_keys(settings))
+
+
+def load_keys(settings: Settings) -> list[Fernet]:
     """The keys of AGENTFLOW_KEY (newest first), else one made once in the home folder.
 
     Raises Misconfigured when a key is not 32 url-safe base64 bytes, or the folder cannot be used.
@@ -120,7 +125,7 @@ def load_cipher(settings: Settings) -> MultiFernet:
     else:
         keys = [_key_file(settings.home)]
     try:
-        return MultiFernet([Fernet(key) for key in keys])
+        return [Fernet(key) for key in keys]
     except ValueError as wrong:
         raise Misconfigured("AGENTFLOW_KEY must be 32 bytes in url-safe base64.", code="bad_key") from wrong
 
