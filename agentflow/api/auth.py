@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
 
 from agentflow.api.deps import SESSION_COOKIE, App, Caller, Place, Stranger
 from agentflow.api.idempotency import IdempotentRoute
@@ -11,16 +13,35 @@ from crm.teams import service as teams
 from crm.teams import throttle
 from crm.teams.errors import NoCredential, StaffOnly
 from crm.teams.schemas import Identity, LogIn, PasswordChange, StaffRead
+from crm.teams.second_factor import service as second_factor
+from crm.teams.second_factor.schemas import Code, Disable, Enrolment, RecoveryCodes, SecondStep
 from crm.teams.service import LoggedIn, Principal
 from crm.teams.staff import links
 from crm.teams.staff.schemas import ChosenPassword, ResetRequest
 
+
+def person(who: Caller) -> Principal:
+    """A logged-in staff member. Raises StaffOnly."""
+    require_staff(who)
+    return who
+
+
+def require_staff(who: Principal) -> None:
+    """Refuse an API key. Raises StaffOnly."""
+    if who.staff_id is None:
+        raise StaffOnly("A logged-in staff member must do this; an API key cannot.")
+
+
+Person = Annotated[Principal, Depends(person)]
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=IdempotentRoute)
 
 
 @router.post("/login")
 async def log_in(data: LogIn, response: Response, app: App, place: Place) -> Identity:
-    """Start a log-in: sets the httpOnly session cookie and answers the CSRF token for this page."""
+    """Start a log-in: sets the httpOnly session cookie and answers the CSRF token for this page.
+
+    Where a second factor is on, the answer is 401 with the code `second_factor_required` and a `challenge`.
+    """
     limit = app.settings.server.strangers_per_place
     await throttle.check_log_in(app.db, app.rates, email=data.email, place=place, limit=limit)
     done = await teams.log_in(app.db, email=data.email, password=data.password, place=place)
@@ -41,6 +62,7 @@ def enter(app: Application, response: Response, done: LoggedIn) -> Identity:
         staff=StaffRead.model_validate(done.staff),
         workspace=teams.read_workspace(done.workspace),
         must_change_password=done.staff.must_change_password,
+        second_factor_missing=teams.lacks_second_factor(done.staff, done.workspace),
         csrf_token=done.csrf_token,
     )
 
@@ -57,6 +79,7 @@ async def me(request: Request, app: App, who: Caller) -> Identity:
         staff=StaffRead.model_validate(staff),
         workspace=teams.read_workspace(workspace),
         must_change_password=who.must_change_password,
+        second_factor_missing=who.second_factor_missing,
         csrf_token=csrf_token,
     )
 
@@ -76,6 +99,37 @@ async def log_out(request: Request, response: Response, app: App, who: Caller) -
     async with app.db.transaction() as session:
         await teams.log_out(session, session_token(request))
     response.delete_cookie(SESSION_COOKIE)
+
+
+@router.post("/second-factor")
+async def second_step(data: SecondStep, response: Response, app: App, place: Stranger) -> Identity:
+    """The second step of a log-in: the challenge of the first and a code, or a recovery code."""
+    return enter(app, response, await second_factor.complete(app.db, app.rates, data, place=place))
+
+
+@router.post("/second-factor/enrol")
+async def enrol(app: App, who: Person) -> Enrolment:
+    """Start to use a second factor: put the secret into an authenticator app, then confirm a code of it."""
+    async with app.db.transaction() as session:
+        return await second_factor.enrol(session, who)
+
+
+@router.post("/second-factor/confirm")
+async def confirm(data: Code, app: App, who: Person) -> RecoveryCodes:
+    """Switch the second factor on; the recovery codes are shown in this answer and never again."""
+    return RecoveryCodes(recovery_codes=await second_factor.confirm(app.db, app.rates, who, data.code))
+
+
+@router.post("/second-factor/recovery-codes")
+async def renew_codes(data: Code, app: App, who: Person) -> RecoveryCodes:
+    """Ten new recovery codes; the old ones stop working."""
+    return RecoveryCodes(recovery_codes=await second_factor.renew_codes(app.db, app.rates, who, data.code))
+
+
+@router.post("/second-factor/disable", status_code=204)
+async def disable(data: Disable, app: App, who: Person) -> None:
+    """Switch the second factor off; it takes the password and a code."""
+    await second_factor.disable(app.db, app.rates, who, data)
 
 
 @router.post("/accept", status_code=204)
@@ -104,9 +158,3 @@ def session_token(request: Request) -> str:
     if not token:
         raise NoCredential("Log in first.")
     return token
-
-
-def require_staff(who: Principal) -> None:
-    """Refuse an API key. Raises StaffOnly."""
-    if who.staff_id is None:
-        raise StaffOnly("A logged-in staff member must do this; an API key cannot.")

@@ -13,7 +13,13 @@ from agentflow.kit.errors import InvalidInput
 from agentflow.kit.pagination import MAX_LIMIT
 from crm.teams import service as teams
 from crm.teams import throttle
-from crm.teams.errors import CsrfMissing, MissingScope, NoCredential, PasswordChangeRequired
+from crm.teams.errors import (
+    CsrfMissing,
+    MissingScope,
+    NoCredential,
+    PasswordChangeRequired,
+    SecondFactorMissing,
+)
 from crm.teams.passwords import hash_secret
 from crm.teams.schemas import Scope
 from crm.teams.service import Principal
@@ -101,6 +107,10 @@ def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
     async def check(who: Caller) -> Principal:
         if who.must_change_password:
             raise PasswordChangeRequired("Change the first password with POST /api/v1/auth/password.")
+        if who.second_factor_missing:
+            raise SecondFactorMissing(
+                "Admins need a second factor here: POST /api/v1/auth/second-factor/enrol."
+            )
         if scope not in who.scopes:
             raise MissingScope(f"This needs the scope {scope}.", scope=scope)
         return who

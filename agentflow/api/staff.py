@@ -83,3 +83,10 @@ async def revoke_invitation(staff_id: str, app: App, who: PeopleWriter) -> Staff
     """The link that was mailed stops working; they can be invited again."""
     async with app.db.transaction() as session:
         return await staff.read_one(session, await staff.revoke_invitation(session, who, staff_id))
+
+
+@router.delete("/{staff_id}/second-factor")
+async def switch_off_second_factor(staff_id: str, app: App, who: PeopleWriter) -> StaffDetail:
+    """Switch off the second factor of somebody who lost it and the codes; their log-ins end."""
+    async with app.db.transaction() as session:
+        return await staff.read_one(session, await staff.switch_off_second_factor(session, who, staff_id))

@@ -16,6 +16,7 @@ from agentflow.kit.db import load_keys
 from agentflow.kit.settings import Settings
 from crm.teams import service as teams
 from crm.teams.passwords import hash_password
+from crm.teams.second_factor import service as second_factor
 from knowledge import reindex as reindexing
 from knowledge import service as knowledge
 
@@ -25,11 +26,13 @@ def first_password() -> str:
     return "-".join(secrets.token_hex(3) for _ in range(4))
 
 
-async def reset_password(settings: Settings, email: str) -> None:
+async def reset_password(settings: Settings, email: str, *, second_factor_off: bool = False) -> None:
     """Print a new first password. Raises RecordNotFound."""
     password = first_password()
     async with bootstrap.open_database(settings) as db, db.transaction() as session:
-        await teams.reset_password(session, email=email, password_hash=hash_password(password))
+        staff = await teams.reset_password(session, email=email, password_hash=hash_password(password))
+        if second_factor_off:
+            await second_factor.switch_off(session, staff)
     typer.echo(f"{email} can log in once with the password {password} and must then change it.")
 
 

@@ -167,9 +167,15 @@ def build_command() -> None:
 
 
 @admin_app.command("reset-password")
-def reset_password_command(email: Annotated[str, typer.Argument(help="The staff member's address.")]) -> None:
+def reset_password_command(
+    email: Annotated[str, typer.Argument(help="The staff member's address.")],
+    second_factor_off: Annotated[
+        bool,
+        typer.Option("--second-factor-off", help="Switch the second factor off too: app and codes are lost."),
+    ] = False,
+) -> None:
     """Give a staff member a new first password; it is printed once and must be changed at log-in."""
-    run(admin.reset_password(read_settings(), email))
+    run(admin.reset_password(read_settings(), email, second_factor_off=second_factor_off))
 
 
 @admin_app.command("rotate-key")

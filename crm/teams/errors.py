@@ -93,3 +93,33 @@ class DefaultTeamNeeded(Conflict):
     """The default team receives what names no team, so it stays."""
 
     code = "default_team"
+
+
+class SecondFactorRequired(Unauthenticated):
+    """The password is right; send the `challenge` with a code to POST /api/v1/auth/second-factor."""
+
+    code = "second_factor_required"
+
+
+class ChallengeNotValid(Unauthenticated):
+    """The first step of this log-in was too long ago, or took too many wrong codes."""
+
+    code = "challenge_not_valid"
+
+
+class WrongCode(Unauthenticated):
+    """The code is not the one of now, or was used before."""
+
+    code = "wrong_code"
+
+
+class SecondFactorState(Conflict):
+    """The second factor is on when it should be off, or the other way round."""
+
+    code = "second_factor_state"
+
+
+class SecondFactorMissing(Forbidden):
+    """Admins of this workspace need a second factor."""
+
+    code = "second_factor_missing"

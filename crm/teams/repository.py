@@ -56,11 +56,12 @@ async def list_addresses(session: AsyncSession, workspace_id: str, role: str) ->
 
 async def find_login(
     session: AsyncSession, token_hash: str, *, at: datetime
-) -> tuple[LoginSession, StaffMember] | None:
-    """A log-in that has not expired, with its staff member."""
+) -> tuple[LoginSession, StaffMember, bool] | None:
+    """A log-in that has not expired, with its staff member and whether their admins need a second factor."""
     query = (
-        select(LoginSession, StaffMember)
+        select(LoginSession, StaffMember, Workspace.admins_need_second_factor)
         .join(StaffMember, StaffMember.id == LoginSession.staff_id)
+        .join(Workspace, Workspace.id == StaffMember.workspace_id)
         .where(
             LoginSession.token_hash == token_hash,
             LoginSession.expires_at > at,
@@ -68,7 +69,7 @@ async def find_login(
         )
     )
     row = (await session.execute(query)).one_or_none()
-    return (row[0], row[1]) if row else None
+    return (row[0], row[1], row[2]) if row else None
 
 
 async def delete_logins(session: AsyncSession, staff_id: str, *, but: str | None = None) -> None:

@@ -49,6 +49,7 @@ class WorkspaceRead(BaseModel):
     text_overrides: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="text key → language → text shown instead of ours"
     )
+    admins_need_second_factor: bool
 
 
 class WorkspaceUpdate(BaseModel):
@@ -60,6 +61,7 @@ class WorkspaceUpdate(BaseModel):
     time_zone: str | None = None
     locale: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[A-Z]{2})?$")
     text_overrides: dict[str, dict[str, str]] | None = None
+    admins_need_second_factor: bool | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -117,6 +119,9 @@ class Identity(BaseModel):
     staff: StaffRead
     workspace: WorkspaceRead
     must_change_password: bool
+    second_factor_missing: bool = Field(
+        description="an admin must enrol a second factor before anything else"
+    )
     csrf_token: str
 
 

@@ -18,10 +18,11 @@ from crm.teams.errors import (
     NameTaken,
     NoCredential,
     RecordNotFound,
+    SecondFactorRequired,
     WeakPassword,
     WrongCredentials,
 )
-from crm.teams.models import ApiKey, LoginSession, StaffMember, Team, Workspace
+from crm.teams.models import ApiKey, LoginSession, StaffMember, StaffToken, Team, Workspace
 from crm.teams.passwords import check_password, check_strength, hash_password, hash_secret, new_secret
 from crm.teams.permissions import SCOPES
 from crm.teams.schemas import (
@@ -36,6 +37,8 @@ from crm.teams.schemas import (
 from crm.teams.throttle import place_hash
 
 KEY_START = "afk_"
+CHALLENGE = "second_factor"  # the kind of token between the two steps of a log-in
+CHALLENGE_TIME = timedelta(minutes=5)
 BIN_DAYS = 30  # a deleted team or staff member can be restored for this long
 LAST_USED_STEP = timedelta(minutes=5)  # how stale `last_used_at` may be; saves a write a request
 
@@ -51,6 +54,7 @@ class Principal:
     role: Role | None = None  # None for an API key
     csrf_hash: str | None = None
     must_change_password: bool = False
+    second_factor_missing: bool = False  # the workspace wants its admins to have one
     use_unnoted: bool = False  # the key's `last_used_at` is due
 
 
@@ -109,6 +113,7 @@ def read_workspace(workspace: Workspace) -> WorkspaceRead:
         time_zone=workspace.time_zone,
         locale=workspace.locale,
         text_overrides=json.loads(workspace.text_overrides),
+        admins_need_second_factor=workspace.admins_need_second_factor,
     )
 
 
@@ -183,10 +188,25 @@ async def open_login(
 
 
 async def log_in(db: Database, *, email: str, password: str, place: str | None = None) -> LoggedIn:
-    """Log in by a password. Raises WrongCredentials."""
+    """Log in by a password. Raises WrongCredentials, SecondFactorRequired."""
     staff = await check_login(db, email=email, password=password)
     async with db.transaction() as session:
-        return await open_login(session, staff, place=place, hours=db.settings.server.login_hours)
+        if not staff.second_factor:
+            return await open_login(session, staff, place=place, hours=db.settings.server.login_hours)
+        challenge = new_secret()
+        token = StaffToken(
+            token_hash=hash_secret(challenge),
+            staff_id=staff.id,
+            kind=CHALLENGE,
+            expires_at=now(session) + CHALLENGE_TIME,
+            created_at=now(session),
+        )
+        session.add(token)
+    raise SecondFactorRequired(
+        "Send this challenge with a code of your authenticator app.",
+        challenge=challenge,
+        expires_in=int(CHALLENGE_TIME.total_seconds()),
+    )
 
 
 async def log_out(session: AsyncSession, token: str) -> None:
@@ -245,7 +265,7 @@ async def principal_of_login(session: AsyncSession, token: str) -> Principal:
     found = await repository.find_login(session, hash_secret(token), at=now(session))
     if found is None:
         raise NoCredential("The log-in has expired; log in again.")
-    login, staff = found
+    login, staff, wanted = found
     return Principal(
         id=staff.id,
         workspace_id=staff.workspace_id,
@@ -254,7 +274,17 @@ async def principal_of_login(session: AsyncSession, token: str) -> Principal:
         role=Role(staff.role),
         csrf_hash=login.csrf_hash,
         must_change_password=staff.must_change_password,
+        second_factor_missing=wanted and _is_admin_without(staff),
     )
+
+
+def lacks_second_factor(staff: StaffMember, workspace: Workspace) -> bool:
+    """Whether somebody must enrol a second factor before anything else."""
+    return workspace.admins_need_second_factor and _is_admin_without(staff)
+
+
+def _is_admin_without(staff: StaffMember) -> bool:
+    return staff.role == Role.ADMIN and not staff.second_factor
 
 
 async def principal_of_key(session: AsyncSession, secret: str) -> Principal:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from crm.teams.schemas import Role
+from crm.teams.second_factor import totp
 from tests.e2e.live import LiveApp
 from tests.people import NEW, add_person, browser_of, log_in
 
@@ -81,3 +83,23 @@ def test_that_a_key_gives_no_more_than_it_has_and_ends_with_its_time(live_app: L
     assert status == 201
     status, answer = live_app.call("GET", "/api/v1/workspace", token=made["key"])
     assert (status, answer["code"]) == (401, "no_credential")
+
+
+def test_that_a_log_in_with_a_second_factor_takes_two_requests(live_app: LiveApp) -> None:
+    person = add_person(live_app)
+    with browser_of(live_app) as browser, browser_of(live_app) as other:
+        log_in(browser, person)
+        secret = browser.post("/auth/second-factor/enrol").json()["secret"]
+        step = totp.step_at(datetime.now(UTC))
+        on = browser.post("/auth/second-factor/confirm", json={"code": totp.code_of(secret, step)})
+        assert (on.status_code, len(on.json()["recovery_codes"])) == (200, 10)
+        assert browser.get("/staff").json()["items"][0]["second_factor"] is True
+        first = other.post("/auth/login", json={"email": person.email, "password": NEW})
+        assert (first.status_code, first.json()["code"]) == (401, "second_factor_required")
+        assert "set-cookie" not in first.headers
+        sent = {"challenge": first.json()["challenge"], "code": totp.code_of(secret, step)}
+        replayed = other.post("/auth/second-factor", json=sent)
+        assert (replayed.status_code, replayed.json()["code"]) == (401, "wrong_code")
+        entered = other.post("/auth/second-factor", json=sent | {"code": on.json()["recovery_codes"][0]})
+        assert (entered.status_code, entered.json()["staff"]["email"]) == (200, person.email)
+        assert other.get("/staff").status_code == 200

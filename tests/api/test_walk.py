@@ -10,7 +10,10 @@ import pytest
 from tests.e2e.live import LiveApp
 
 METHODS = ("get", "post", "put", "patch", "delete")
-OPEN = {("post", f"/api/v1/auth/{door}") for door in ("login", "accept", "reset-request", "reset")}
+OPEN = {
+    ("post", f"/api/v1/auth/{door}")
+    for door in ("login", "second-factor", "accept", "reset-request", "reset")
+}
 # What only a logged-in person may do; a key is told so before anything is looked up.
 FOR_STAFF = {
     f"/api/v1/conversations/{{conversation_id}}/{verb}"

@@ -13,6 +13,7 @@ from crm.teams.errors import AddressTaken, AlreadyAccepted, LastAdmin, RecordNot
 from crm.teams.models import StaffMember, TeamMember
 from crm.teams.permissions import SCOPES
 from crm.teams.schemas import Role, StaffRead, StaffState
+from crm.teams.second_factor import service as second_factor
 from crm.teams.service import BIN_DAYS, Principal, check_grant, get_team
 from crm.teams.staff import links, repository
 from crm.teams.staff.schemas import Invite, StaffDetail, StaffUpdate
@@ -163,6 +164,14 @@ async def restore_staff(session: AsyncSession, who: Principal, staff_id: str) ->
     check_grant(who, SCOPES[Role(staff.role)])
     staff.deleted_at = None
     await session.flush()
+    return staff
+
+
+async def switch_off_second_factor(session: AsyncSession, who: Principal, staff_id: str) -> StaffMember:
+    """For somebody who lost the app and the codes; every log-in of theirs ends. Raises RecordNotFound."""
+    staff = await _manageable(session, who, staff_id)
+    await second_factor.switch_off(session, staff)
+    await repository.end_logins(session, staff.id)
     return staff
 
 

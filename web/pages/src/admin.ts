@@ -4,7 +4,7 @@ import { Api, type Identity } from "./api";
 import { ConversationsTab } from "./conversations";
 import { endConsent } from "./google";
 import { KnowledgeTab } from "./knowledge";
-import { logInForm, passwordForm } from "./login";
+import { enrolForm, linkForm, logInForm, passwordForm } from "./login";
 import { QuestionsTab, type Comparison } from "./questions";
 import { clearToast, reason, toast } from "./toast";
 
@@ -25,6 +25,10 @@ function show(...nodes: HTMLElement[]): void {
 function enter(identity: Identity | null): void {
   if (!identity) return show(logInForm(api, enter));
   if (identity.must_change_password) return show(passwordForm(api, identity.staff.email, () => void begin()));
+  if (identity.second_factor_missing) {
+    enrolForm(api, () => void begin()).then(show, (error: unknown) => toast(reason(error)));
+    return;
+  }
   void endConsent(api);
   const place = h("div");
   const nav = h("nav", { "aria-label": "Sections" });
@@ -59,6 +63,11 @@ async function logOut(): Promise<void> {
 }
 
 async function begin(): Promise<void> {
+  const link = /^#(invite|reset)=(.+)$/.exec(location.hash);
+  if (link) {
+    history.replaceState(null, "", location.pathname); // the token belongs in no history
+    return show(linkForm(api, link[1] as "invite" | "reset", link[2] ?? "", () => enter(null)));
+  }
   try {
     enter(await api.me());
   } catch (error) {

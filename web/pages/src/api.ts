@@ -8,6 +8,7 @@ export class Problem extends Error {
     readonly status: number,
     readonly code: string,
     detail: string,
+    readonly challenge = "",
   ) {
     super(detail);
   }
@@ -16,6 +17,7 @@ export class Problem extends Error {
 export interface Identity {
   csrf_token: string;
   must_change_password: boolean;
+  second_factor_missing: boolean;
   staff: { id: string; email: string; name: string };
   workspace: { name: string; time_zone: string };
 }
@@ -45,6 +47,11 @@ export class Api {
     return this.remember(await this.send<Identity>("POST", "auth/login", { email, password }));
   }
 
+  /** The second step of a log-in. */
+  async sendCode(challenge: string, code: string): Promise<Identity> {
+    return this.remember(await this.send<Identity>("POST", "auth/second-factor", { challenge, code }));
+  }
+
   get<T>(path: string): Promise<T> {
     return this.ask("GET", path);
   }
@@ -53,7 +60,7 @@ export class Api {
     try {
       return await this.send<T>(method, path, body);
     } catch (error) {
-      if (error instanceof Problem && error.status === 401 && error.code !== "wrong_credentials") this.onEnded();
+      if (error instanceof Problem && error.status === 401 && !["wrong_credentials", "wrong_code"].includes(error.code)) this.onEnded();
       throw error;
     }
   }
@@ -88,14 +95,14 @@ export class Api {
     });
     const text = await response.text();
     if (response.ok) return (text ? JSON.parse(text) : null) as T;
-    const { code, detail } = readProblem(text);
-    throw new Problem(response.status, code ?? "error", detail ?? `The server answered ${response.status}.`);
+    const { code, detail, challenge } = readProblem(text);
+    throw new Problem(response.status, code ?? "error", detail ?? `The server answered ${response.status}.`, challenge);
   }
 }
 
-function readProblem(text: string): { code?: string; detail?: string } {
+function readProblem(text: string): { code?: string; detail?: string; challenge?: string } {
   try {
-    return JSON.parse(text) as { code?: string; detail?: string };
+    return JSON.parse(text) as { code?: string; detail?: string; challenge?: string };
   } catch {
     return {};
   }

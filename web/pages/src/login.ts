@@ -1,6 +1,6 @@
-// The two forms in front of everything: log in, and change the first password.
+// The forms in front of everything: log in (in two steps), choose a password, enrol a second factor.
 import { h } from "../../shared/dom";
-import type { Api, Identity } from "./api";
+import { Problem, type Api, type Identity } from "./api";
 import { reason } from "./toast";
 
 interface Field {
@@ -36,8 +36,52 @@ export function logInForm(api: Api, done: (identity: Identity) => void): HTMLEle
     { name: "password", label: "Password", type: "password", autocomplete: "current-password" },
   ];
   const hint = "The address and first password were printed when AgentFlow started for the first time. Lost? Run “agentflow admin reset-password” on the server.";
-  return form("Log in", hint, fields, "Log in", async ({ email = "", password = "" }) => {
-    done(await api.logIn(email, password));
+  const page = form("Log in", hint, fields, "Log in", async ({ email = "", password = "" }) => {
+    try {
+      done(await api.logIn(email, password));
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== "second_factor_required") throw error;
+      const next = codeForm(api, error.challenge, done);
+      page.replaceWith(next);
+      next.querySelector("input")?.focus();
+    }
+  });
+  return page;
+}
+
+const CODE: Field = { name: "code", label: "Code", type: "text", autocomplete: "one-time-code" };
+
+function codeForm(api: Api, challenge: string, done: (identity: Identity) => void): HTMLElement {
+  const hint = "Type the code that your authenticator app shows. Lost it? One of your recovery codes opens the door once.";
+  return form("Second step", hint, [CODE], "Log in", async ({ code = "" }) => done(await api.sendCode(challenge, code)));
+}
+
+/** For admins of a workspace that asks them for a second factor. */
+export async function enrolForm(api: Api, done: () => void): Promise<HTMLElement> {
+  const { secret } = await api.ask<{ secret: string }>("POST", "auth/second-factor/enrol");
+  const hint = `Admins need a second factor here. Add this key to an authenticator app, then type the code it shows: ${secret}`;
+  const page = form("Second factor", hint, [CODE], "Switch on", async ({ code }) => {
+    const answer = await api.ask<{ recovery_codes: string[] }>("POST", "auth/second-factor/confirm", { code });
+    const kept = h("button", { class: "primary", type: "button" }, "I have kept them");
+    kept.addEventListener("click", done);
+    const told = h("p", { class: "quiet" }, "Keep these recovery codes: each opens one log-in when the app is lost. They are shown this once.");
+    const codes = h("pre", {}, answer.recovery_codes.join("\n"));
+    page.replaceChildren(h("div", { class: "card entry" }, h("h1", {}, "Recovery codes"), told, codes, kept));
+  });
+  return page;
+}
+
+/** Where the link of an invitation or of a forgotten password leads. */
+export function linkForm(api: Api, kind: "invite" | "reset", token: string, done: () => void): HTMLElement {
+  const fields: Field[] = [
+    { name: "password", label: "New password", type: "password", autocomplete: "new-password" },
+    { name: "repeated", label: "New password again", type: "password", autocomplete: "new-password" },
+  ];
+  const hint = "The link works once. Use at least 12 characters; then log in with your e-mail address and this password.";
+  return form("Choose a password", hint, fields, "Save and continue", async ({ password, repeated }) => {
+    if (password !== repeated) throw new Error("The two passwords differ.");
+    await api.ask("POST", kind === "invite" ? "auth/accept" : "auth/reset", { token, password });
+    done();
   });
 }
 
