@@ -28,6 +28,8 @@ from agentflow.llm import service as llm
 from channels.base import Channel
 from channels.outbox import Sender
 from channels.registry import build_channels
+from crm.contacts import keeping
+from crm.contacts.reminders import firing
 from crm.inbox import service as inbox
 from crm.inbox.notes import service as notes
 from crm.teams import service as teams
@@ -62,6 +64,7 @@ QUEUES = (
 )
 HOUR = 3600.0
 SNOOZE_SECONDS = 15.0  # how late a conversation that was set aside may open
+REMINDER_SECONDS = 5.0
 GAPS_SECONDS = 60.0  # for generations that come without an upload
 
 
@@ -318,6 +321,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
 
     link_deps = links.LinkDeps(app.db, open_mailer(app.settings))
     jobs.register("staff_mail", partial(links.mail, link_deps), queue="mails")
+    _keep_contacts(app, jobs)
 
     async def sweep_sources() -> None:
         async with app.db.transaction() as session:
@@ -347,3 +351,12 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("rates", HOUR, app.rates.forget)
     await jobs.launch()
     stack.push_async_callback(jobs.close)
+
+
+def _keep_contacts(app: Application, jobs: Jobs) -> None:
+    """Reminders, and the ends of bins, of what is kept with contacts."""
+    reminder_deps = firing.ReminderDeps(app.db, open_mailer(app.settings))
+    jobs.register(firing.JOB, partial(firing.send_mail, reminder_deps), queue="mails")
+    jobs.every("reminders", REMINDER_SECONDS, partial(firing.fire_due, app.db))
+    jobs.every("contact_bin", HOUR, partial(keeping.purge, app.db, app.files))
+    jobs.every("contact_orphans", 24 * HOUR, partial(keeping.sweep_orphans, app.db, app.files))

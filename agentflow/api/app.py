@@ -16,9 +16,12 @@ from agentflow.api import (
     agents,
     auth,
     channels,
+    contact_files,
     contact_properties,
+    contact_records,
     contacts,
     conversation_notes,
+    custom_objects,
     errors,
     events,
     gaps,
@@ -83,6 +86,8 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         events,
         *about_contacts,
     ):
+        api.include_router(part.router)
+    for part in (contact_records, contact_files, custom_objects):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(livechat.router, responses=errors.RESPONSES)

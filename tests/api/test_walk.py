@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from tests.e2e.live import LiveApp
+from tests.people import add_person, browser_of, log_in
 
+WALKED = {
+    "key": "walked",
+    "name": "Walked",
+    "title_field": "number",
+    "fields": [{"key": "number", "name": "Number", "type": "text"}],
+}
 METHODS = ("get", "post", "put", "patch", "delete")
 OPEN = {
     ("post", f"/api/v1/auth/{door}")
@@ -72,9 +79,9 @@ def test_that_ids_of_another_workspace_are_not_found(live_app: LiveApp, other_wo
     for method, path, _ in routes(live_app):
         if "{" not in path:
             continue
-        name = path.split("{")[1].split("}")[0]
-        target = filled(path, real[name])
-        if path.endswith(("/sources", "/preview")) and method == "post":
+        parts = [real[part[1:-1]] if part.startswith("{") else part for part in path.split("/")]
+        target = "/".join(parts)
+        if path.endswith(("/sources", "/preview", "/files")) and method == "post":
             status, answer = live_app.send_file(target, "a.txt", b"x", token=other_workspace_key)
         else:
             body = body_for(method, path, real)
@@ -105,6 +112,12 @@ def body_for(method: str, path: str, real: dict[str, str]) -> object:
         ("patch", "/{source_id}"): {"public": True},
         ("post", "/members"): {"staff_id": real["staff_id"]},
         ("patch", "/{contact_id}"): {"company": "x"},
+        ("post", "/notes"): {"text": "x"},
+        ("post", "/reminders"): {"text": "x", "due_at": "2026-03-02T09:30:00Z"},
+        ("patch", "/{reminder_id}"): {"text": "x"},
+        ("post", "/records"): {"values": {}},
+        ("put", "/records"): {"values": {}},
+        ("patch", "/{record_id}"): {"values": {}},
     }
     for (verb, ending), body in bodies.items():
         if verb == method and path.endswith(ending):
@@ -125,8 +138,16 @@ def real_ids(app: LiveApp) -> dict[str, str]:
     source = app.sources()[0]
     preview = app.send_file(f"/api/v1/sources/{source['id']}/preview", source["name"], b"Nothing.")[1]
     gap = app.api("GET", f"/knowledge-bases/{base}/gaps")[1]["items"][0]
+    contact = made(app, "/contacts", {})
+    kind = made(app, "/object-definitions", WALKED)
+    file = app.send_file(f"/api/v1/contacts/{contact}/files", "a.txt", b"x")[1]
     return {
-        "contact_id": made(app, "/contacts", {}),
+        "contact_id": contact,
+        "note_id": made(app, f"/contacts/{contact}/notes", {"text": "x"}),
+        "reminder_id": reminder_on(app, contact),
+        "definition_id": kind,
+        "record_id": made(app, f"/object-definitions/{kind}/records", {"values": {"number": "1"}}),
+        "file_id": file["id"],
         "property_id": made(app, "/contact-properties", {"key": "walked", "name": "Walked", "type": "text"}),
         "label_id": made(app, "/labels", {"name": "walked"}),
         "gap_id": gap["id"],
@@ -142,6 +163,14 @@ def real_ids(app: LiveApp) -> dict[str, str]:
         "staff_id": app.api("GET", "/staff")[1]["items"][0]["id"],
         "team_id": app.api("GET", "/teams")[1]["items"][0]["id"],
     }
+
+
+def reminder_on(app: LiveApp, contact: str) -> str:
+    """A reminder for whoever sets it: a program would have to name somebody."""
+    with browser_of(app) as browser:
+        log_in(browser, add_person(app, app.api("GET", "/workspace")[1]["id"]))
+        due = {"text": "x", "due_at": "2036-03-02T09:30:00Z"}
+        return str(browser.post(f"/contacts/{contact}/reminders", json=due).json()["id"])
 
 
 def made(app: LiveApp, path: str, body: object) -> str:

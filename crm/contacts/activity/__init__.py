@@ -1,0 +1,1 @@
+"""What happened with a contact in the last six months."""

@@ -1,0 +1,1 @@
+"""Files of a contact: pictures, invoices, contracts."""

@@ -1,0 +1,1 @@
+"""Orders, memberships and whatever else an admin defines, linked to contacts."""

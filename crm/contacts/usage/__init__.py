@@ -1,0 +1,1 @@
+"""How many contacts were active in a month: what billing counts."""
