@@ -32,6 +32,7 @@ from crm.contacts import keeping
 from crm.contacts.reminders import firing
 from crm.inbox import service as inbox
 from crm.inbox.notes import service as notes
+from crm.inbox.words import indexing
 from crm.teams import service as teams
 from crm.teams.staff import links
 from crm.teams.staff import service as staff
@@ -62,6 +63,7 @@ QUEUES = (
     Queue("mails", concurrency=4, poll_seconds=0.5),
     Queue("syncs", partitioned=True, concurrency=4, poll_seconds=0.5),
 )
+MINUTE = 60.0
 HOUR = 3600.0
 SNOOZE_SECONDS = 15.0  # how late a conversation that was set aside may open
 REMINDER_SECONDS = 5.0
@@ -341,6 +343,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("syncs", app.settings.sync.poll_seconds, enqueue_due)
     jobs.every("snoozes", SNOOZE_SECONDS, partial(inbox.wake, app.db))
     jobs.every("bin", HOUR, purge)
+    jobs.every("words", MINUTE, partial(indexing.sweep, app.db))
     jobs.every("notes", HOUR, partial(notes.purge, app.db))
     jobs.every("orphans", 24 * HOUR, reconcile)
     jobs.every("gaps", GAPS_SECONDS, close_gaps)

@@ -23,7 +23,6 @@ from crm.teams.service import Principal
 router = APIRouter(prefix="/events", tags=["inbox"])
 
 KEEP_ALIVE_SECONDS = 25.0
-MAX_WAIT_SECONDS = 25
 STREAM = "text/event-stream"
 
 
@@ -50,7 +49,6 @@ async def get_events(
     cursor: Annotated[
         int | None, Query(ge=0, le=2**62, description="the last event seen; from now on when left out")
     ] = None,
-    wait: Annotated[int, Query(ge=0, le=MAX_WAIT_SECONDS, description="seconds to wait, where not SSE")] = 0,
 ) -> Response:
     """Everything after a cursor: as server-sent events with `Accept: text/event-stream`, else one page.
 
@@ -60,7 +58,7 @@ async def get_events(
     after = streaming.cursor_of(request, await _now(app, who) if cursor is None else cursor)
     subscription = app.tail.subscribe(who.workspace_id, after=after, kinds=STAFF_KINDS)
     if STREAM not in request.headers.get("accept", ""):
-        return await _page(subscription, after, wait)
+        return await _page(subscription, after)
     return streaming.stream(
         app,
         request,
@@ -76,9 +74,9 @@ async def _now(app: Application, who: Principal) -> int:
         return await last_cursor(session, who.workspace_id)
 
 
-async def _page(subscription: Subscription, after: int, wait: int) -> Response:
+async def _page(subscription: Subscription, after: int) -> Response:
     async with subscription:
-        found = await subscription.next(wait)
+        found = await subscription.next(0)
     body = StaffEvents(events=[_shown(event) for event in found], cursor=found[-1].cursor if found else after)
     return Response(body.model_dump_json(), media_type="application/json")
 

@@ -44,6 +44,7 @@ def wanted(
     team_id: Id = None,
     channel: Annotated[str | None, Query(max_length=20)] = None,
     language: Annotated[str | None, Query(max_length=16, description="of the last answer")] = None,
+    label_id: Annotated[str | None, Query(max_length=40, description="of the contact")] = None,
     view: Annotated[View | None, Query(description="`mine` and `unread` are the logged-in person's")] = None,
 ) -> ConversationFilter:
     """What the list is asked for. Raises RecordNotFound for a key that asks for what only a person has."""
@@ -61,6 +62,7 @@ def wanted(
         team_id=team_id,
         channel=channel,
         language=language,
+        label_id=label_id,
         unread_by=who.staff_id if view is View.UNREAD else None,
     )
 

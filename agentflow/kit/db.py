@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import (
     DateTime,
     Dialect,
@@ -120,14 +122,16 @@ def load_keys(settings: Settings) -> list[Fernet]:
 
     Raises Misconfigured when a key is not 32 url-safe base64 bytes, or the folder cannot be used.
     """
-    if settings.key is not None:
-        keys = [part.strip() for part in settings.key.get_secret_value().split(",")]
-    else:
-        keys = [_key_file(settings.home)]
     try:
-        return [Fernet(key) for key in keys]
+        return [Fernet(key) for key in _written_keys(settings)]
     except ValueError as wrong:
         raise Misconfigured("AGENTFLOW_KEY must be 32 bytes in url-safe base64.", code="bad_key") from wrong
+
+
+def _written_keys(settings: Settings) -> list[str]:
+    if settings.key is not None:
+        return [part.strip() for part in settings.key.get_secret_value().split(",")]
+    return [_key_file(settings.home)]
 
 
 def _key_file(home: Path) -> str:
@@ -184,6 +188,7 @@ class Database:
         self.jobs: object | None = None
         self.after_commit: list[Callable[[AsyncSession], None]] = []  # each is called with what was committed
         self.engine = _make_engine(settings, cipher or load_cipher(settings))
+        self._word_keys = [_derive(key, b"words") for key in _written_keys(settings)]
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @property
@@ -210,7 +215,12 @@ class Database:
 
     @asynccontextmanager
     async def _session(self, begin: str) -> AsyncIterator[AsyncSession]:
-        info = {"clock": self.clock, "jobs": self.jobs, "before_commit": []}
+        info = {
+            "clock": self.clock,
+            "jobs": self.jobs,
+            "before_commit": [],
+            "word_keys": self._word_keys,
+        }
         with _only_one():
             async with self._sessions(info=info) as session:
                 await session.connection(execution_options={"sqlite_begin": begin})
@@ -240,6 +250,16 @@ def now(session: AsyncSession) -> datetime:
     """The time by the clock this session was made with."""
     clock: Clock = session.info["clock"]
     return clock.now()
+
+
+def word_keys(session: AsyncSession) -> list[bytes]:
+    """Keys for hashes of words, one from each encryption key, newest first; they decrypt nothing."""
+    keys: list[bytes] = session.info["word_keys"]
+    return keys
+
+
+def _derive(key: str, purpose: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), 32, salt=None, info=b"agentflow " + purpose).derive(key.encode())
 
 
 def _make_engine(settings: Settings, cipher: MultiFernet) -> AsyncEngine:

@@ -62,6 +62,7 @@ class Conversation(Base):
     snoozed_until: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # while it is pending
     preview: Mapped[str | None] = mapped_column(EncryptedText)  # the beginning of the last thing said
     preview_author: Mapped[Author | None] = mapped_column(String(10))
+    search_key: Mapped[str | None] = mapped_column(String(16), index=True)  # see words/indexing.py
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_message_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -24,6 +24,7 @@ from crm.inbox import events, repository
 from crm.inbox.errors import ConversationNotFound, NoAgent, TakeoverLost
 from crm.inbox.models import Conversation, Message
 from crm.inbox.schemas import Author, InWorkspace, MessageStatus, OwnerKind, StaffLike, advance
+from crm.inbox.words import indexing
 from crm.teams import service as teams
 from crm.teams import texts
 from crm.teams.errors import RecordNotFound
@@ -249,6 +250,7 @@ def append(
         created_at=conversation.last_message_at,
     )
     session.add(message)
+    indexing.index(session, conversation, message)
     return message
 
 

@@ -18,6 +18,7 @@ from crm.inbox.errors import ConversationNotFound, MessageNotFound
 from crm.inbox.models import Conversation, Message
 from crm.inbox.ownership import append, settle_takeover
 from crm.inbox.schemas import ConversationStatus, MessageStatus, OwnerKind, Recorded, advance
+from crm.inbox.words import indexing
 
 
 async def open_conversation(
@@ -47,6 +48,7 @@ async def open_conversation(
             "owner_kind": OwnerKind.AGENT if route else OwnerKind.NOBODY,
             "agent_id": route.agent_id if route else None,
             "status": ConversationStatus.OPEN,
+            "search_key": indexing.current_key(session),
             "created_at": now(session),
             "last_message_at": now(session),
         }

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from crm.contacts import Contact
+from crm.contacts.lookup import service as contacts
 from crm.inbox.models import Conversation, Message, ReadPosition, Route
 from crm.inbox.schemas import ConversationFilter
 
@@ -88,14 +89,15 @@ async def list_conversations(
 ) -> list[Conversation]:
     """Conversations, the one with the newest message first."""
     order = (Conversation.last_message_at, Conversation.id)
-    query = _wanted(select(Conversation).where(Conversation.workspace_id == workspace_id), wanted)
+    query = _wanted(workspace_id, wanted)
     if before is not None:
         query = query.where(tuple_(*order) < tuple_(*before))
     query = query.order_by(*(column.desc() for column in order)).limit(limit)
     return list((await session.execute(query)).scalars())
 
 
-def _wanted(query: Select[Conversation], wanted: ConversationFilter) -> Select[Conversation]:
+def _wanted(workspace_id: str, wanted: ConversationFilter) -> Select[Conversation]:
+    query = select(Conversation).where(Conversation.workspace_id == workspace_id)
     exact = {
         Conversation.owner_kind: wanted.owner,
         Conversation.agent_id: wanted.agent_id,
@@ -109,6 +111,8 @@ def _wanted(query: Select[Conversation], wanted: ConversationFilter) -> Select[C
             query = query.where(column == value)
     if wanted.status:
         query = query.where(Conversation.status.in_(wanted.status))
+    if wanted.label_id is not None:
+        query = query.where(Conversation.contact_id.in_(contacts.having_label(workspace_id, wanted.label_id)))
     if wanted.unread_by is not None:
         read = exists().where(
             ReadPosition.staff_id == wanted.unread_by,

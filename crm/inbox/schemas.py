@@ -270,6 +270,7 @@ class ConversationFilter:
     team_id: str | None = None
     channel: str | None = None
     language: str | None = None
+    label_id: str | None = None  # of the contact
     unread_by: str | None = None  # a staff member
 
 

@@ -46,6 +46,7 @@ __all__ = [
     "note_end",
     "open_conversation",
     "past_questions",
+    "position_of",
     "read_conversation",
     "read_conversations",
     "read_message",
@@ -79,7 +80,7 @@ async def list_conversations(
     """Conversations, newest message first; `after` is of `cursor_of_conversation`. Raises BadCursor."""
     wanted = wanted or ConversationFilter()
     return await repository.list_conversations(
-        session, workspace_id, wanted, before=_position(after), limit=limit
+        session, workspace_id, wanted, before=position_of(after), limit=limit
     )
 
 
@@ -124,7 +125,8 @@ def cursor_of_conversation(last_message_at: datetime, conversation_id: str) -> s
     return f"{last_message_at.isoformat()}|{conversation_id}"
 
 
-def _position(after: str | None) -> tuple[datetime, str] | None:
+def position_of(after: str | None) -> tuple[datetime, str] | None:
+    """What `cursor_of_conversation` made a cursor of. Raises BadCursor."""
     if after is None:
         return None
     at, _, conversation_id = after.partition("|")

@@ -104,6 +104,7 @@ def body_for(method: str, path: str, real: dict[str, str]) -> object:
         ("post", "/messages"): {"text": "hi"},
         ("post", "/{conversation_id}/assign"): {"nobody": True},
         ("post", "/{conversation_id}/status"): {"status": "closed"},
+        ("post", "/{conversation_id}/notes"): {"text": "x"},
         ("patch", "/{note_id}"): {"text": "x"},
         ("post", "/search"): {"question": "x"},
         ("post", "/sources/url"): {"url": "https://93.184.215.14/"},

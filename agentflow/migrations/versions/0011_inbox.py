@@ -16,15 +16,19 @@ FILTERED = ("status", "owner_kind", "agent_id", "staff_id", "team_id", "channel"
 
 
 def upgrade() -> None:
-    """The shared inbox: status, assignment, routing, notes, search."""
+    """The shared inbox: status, assignment, routing, notes, search.
+
+    The default of `status` stays: to take it away SQLite would drop the table, to which messages refer.
+    """
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.add_column(sa.Column("status", sa.String(length=10), nullable=False, server_default="open"))
         batch_op.add_column(sa.Column("snoozed_until", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("preview", EncryptedText(), nullable=True))
         batch_op.add_column(sa.Column("preview_author", sa.String(length=10), nullable=True))
+        batch_op.add_column(sa.Column("search_key", sa.String(length=16), nullable=True))
     with op.batch_alter_table("conversations", schema=None) as batch_op:
-        batch_op.alter_column("status", server_default=None)
         batch_op.create_index(op.f("ix_conversations_snoozed_until"), ["snoozed_until"], unique=False)
+        batch_op.create_index(op.f("ix_conversations_search_key"), ["search_key"], unique=False)
         for column in FILTERED:
             columns = ["workspace_id", column, "last_message_at", "id"]
             batch_op.create_index(op.f(f"ix_conversations_by_{column}"), columns, unique=False)
@@ -79,10 +83,31 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_conversation_notes_deleted_at"), "conversation_notes", ["deleted_at"], unique=False
     )
+    op.create_table(
+        "conversation_words",
+        sa.Column("workspace_id", sa.String(length=40), nullable=False),
+        sa.Column("word", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("conversation_id", sa.String(length=40), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"], ["conversations.id"], name=op.f("fk_conversation_words_conversation_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_conversation_words_workspace_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "workspace_id", "word", "conversation_id", name=op.f("pk_conversation_words")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        op.f("ix_conversation_words_conversation_id"), "conversation_words", ["conversation_id"], unique=False
+    )
 
 
 def downgrade() -> None:
     """Undo it."""
+    op.drop_table("conversation_words")
     op.drop_table("conversation_notes")
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_column("failure")
@@ -91,7 +116,8 @@ def downgrade() -> None:
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         for column in FILTERED:
             batch_op.drop_index(op.f(f"ix_conversations_by_{column}"))
+        batch_op.drop_index(op.f("ix_conversations_search_key"))
         batch_op.drop_index(op.f("ix_conversations_snoozed_until"))
     with op.batch_alter_table("conversations", schema=None) as batch_op:
-        for column in ("preview_author", "preview", "snoozed_until", "status"):
+        for column in ("search_key", "preview_author", "preview", "snoozed_until", "status"):
             batch_op.drop_column(column)

@@ -1,0 +1,70 @@
+"""Every query that writes the index of words. All take the workspace, except that of the sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.inbox.models import Conversation, Message
+from crm.inbox.words.models import ConversationWord
+
+_ROWS = 500  # of one statement: SQLite takes so many values at most
+
+
+async def add_words(
+    session: AsyncSession, workspace_id: str, conversation_id: str, seq: int, hashes: Sequence[int]
+) -> None:
+    """These words stand in message `seq`."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    for first in range(0, len(hashes), _ROWS):
+        rows = [
+            {"workspace_id": workspace_id, "word": word, "conversation_id": conversation_id, "seq": seq}
+            for word in hashes[first : first + _ROWS]
+        ]
+        statement = insert(ConversationWord).values(rows)
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["workspace_id", "word", "conversation_id"],
+                set_={"seq": statement.excluded.seq},
+            )
+        )
+
+
+async def forget_words(session: AsyncSession, workspace_id: str, conversation_ids: Collection[str]) -> None:
+    """Nothing of these conversations is found any more."""
+    await session.execute(
+        delete(ConversationWord).where(
+            ConversationWord.workspace_id == workspace_id,
+            ConversationWord.conversation_id.in_(conversation_ids),
+        )
+    )
+
+
+async def unindexed(session: AsyncSession, key: str, *, limit: int) -> list[tuple[str, str]]:
+    """(workspace, conversation) of those whose words are not all there under this key."""
+    column = Conversation.search_key
+    query = select(Conversation.workspace_id, Conversation.id).where(
+        or_(column.is_(None), column < key, column > key)
+    )
+    return [(row[0], row[1]) for row in (await session.execute(query.limit(limit))).all()]
+
+
+async def texts_of(
+    session: AsyncSession, workspace_id: str, conversation_id: str, *, after: int, limit: int
+) -> list[tuple[int, str]]:
+    """(seq, text) of what the contact, agents and staff said after message `after`, in order."""
+    query = (
+        select(Message.seq, Message.text)
+        .where(
+            Message.workspace_id == workspace_id,
+            Message.conversation_id == conversation_id,
+            Message.author != "system",
+            Message.seq > after,
+        )
+        .order_by(Message.seq)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in (await session.execute(query)).all()]
