@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 from typer.exceptions import TyperException
 
-from agentflow.cli import admin, ask, remote, search, serve
+from agentflow.cli import admin, ask, care, remote, search, serve
 from agentflow.cli.words import complain, warn_no_text
 from agentflow.kit.errors import AppError
 from agentflow.kit.settings import Settings
@@ -158,6 +158,21 @@ def chat_command(
 ) -> None:
     """Talk to the running server as a visitor of a website would."""
     run(remote.chat(read_settings(), site=site, url=url))
+
+
+@app.command("backup")
+def backup_command(file: Annotated[Path, typer.Argument(help="A new file, a zip.")]) -> None:
+    """Write the database and the uploaded files into one file; servers may run meanwhile."""
+    run(care.backup(read_settings(), file))
+
+
+@app.command("restore")
+def restore_command(
+    file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the data that is here.")] = False,
+) -> None:
+    """Put a back-up in place; stop every server and worker first."""
+    run(care.restore(read_settings(), file, force=force))
 
 
 @models_app.command("build")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 SCRIPTS = Path(__file__).parents[1] / "migrations"
@@ -21,8 +23,16 @@ def config(connection: Connection) -> Config:
     return made
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str = "head") -> None:
     """Run what is missing. Workers that start together wait for each other on PostgreSQL."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
-    command.upgrade(config(connection), "head")
+    command.upgrade(config(connection), revision)
+
+
+def knows(revision: str) -> bool:
+    """True for a revision of this version's history."""
+    try:
+        return ScriptDirectory(str(SCRIPTS)).get_revision(revision) is not None
+    except CommandError:
+        return False

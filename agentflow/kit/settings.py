@@ -133,6 +133,12 @@ class FileSettings(BaseModel):
     s3_prefix: str = ""  # before every key, where a bucket is shared
 
 
+class BackupSettings(BaseModel):
+    """Back-ups made by `agentflow backup`."""
+
+    keep_days: int = Field(default=30, ge=1)  # then each should be deleted; reports of erasures list it until
+
+
 class EgressSettings(BaseModel):
     """Caps of calls to addresses that customers, documents or forms name."""
 
@@ -184,6 +190,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     egress: EgressSettings = EgressSettings()
     files: FileSettings = FileSettings()
+    backup: BackupSettings = BackupSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
 
     @field_validator("egress_allow", mode="before")

@@ -51,7 +51,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "argon2": ("crm.teams",),
     "babel": ("crm.teams",),
     "phonenumbers": ("agentflow.llm", "crm.contacts.addresses"),
-    "cryptography": ("agentflow.kit",),
+    "cryptography": ("agentflow.kit", "agentflow.care"),
     "inspect_ai": ("evals",),
 }
 # Measuring compares against the libraries themselves.

@@ -1,0 +1,1 @@
+"""What an operator owes to the data: back-ups that were restored, erasure, portability."""
