@@ -29,6 +29,8 @@ from channels.base import Channel
 from channels.outbox import Sender
 from channels.registry import build_channels
 from crm.contacts import keeping
+from crm.contacts.imports import run as import_jobs
+from crm.contacts.imports import service as imports
 from crm.contacts.reminders import firing
 from crm.inbox import service as inbox
 from crm.inbox.notes import service as notes
@@ -62,6 +64,7 @@ QUEUES = (
     Queue("ingest", partitioned=True, poll_seconds=0.5),
     Queue("mails", concurrency=4, poll_seconds=0.5),
     Queue("syncs", partitioned=True, concurrency=4, poll_seconds=0.5),
+    Queue("imports", partitioned=True, concurrency=4, poll_seconds=0.5),
 )
 MINUTE = 60.0
 HOUR = 3600.0
@@ -88,6 +91,7 @@ class Application:
     ingest_deps: IngestDeps
     sync_deps: sync.SyncDeps
     google: GoogleOrigin | None  # only where jobs run: nothing else fetches
+    table_reader: ReaderPool  # of imports, so that no upload waits for a large PDF
     stopping: asyncio.Event  # set when the server stops: open event streams end
 
     async def ingest(self, source_id: str, version: int) -> None:
@@ -130,6 +134,8 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
         stack.push_async_callback(searcher.close)
         reader = ReaderPool(settings.ingest)
         stack.push_async_callback(reader.close)
+        table_reader = ReaderPool(settings.ingest.model_copy(update={"processes": 1}))
+        stack.push_async_callback(table_reader.close)
         egress = Egress(settings)
         stack.push_async_callback(egress.close)
         files = await open_files(settings, stack)
@@ -156,6 +162,7 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
             ingest_deps=deps,
             sync_deps=_sync_deps(db, files, egress, google),
             google=google,
+            table_reader=table_reader,
             stopping=asyncio.Event(),
         )
         db.jobs = application.jobs or NoJobs()
@@ -318,6 +325,12 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.register("ingest", take_in, queue="ingest")
     jobs.register("preview", partial(run.run, _preview_deps(app)), queue="ingest")
     jobs.register("sync", partial(sync.sync, app.sync_deps), queue="syncs")
+    check = partial(import_jobs.check, app.db)
+    jobs.register(
+        "contact_import_check", check, queue="imports", on_dead=partial(import_jobs.give_up, app.db)
+    )
+    take_over = partial(import_jobs.commit, app.db)
+    jobs.register("contact_import", take_over, queue="imports", on_dead=partial(import_jobs.give_up, app.db))
     notice_deps = notices.NoticeDeps(app.db, open_mailer(app.settings), teams.staff_addresses)
     jobs.register("sync_failed", partial(notices.tell_of_failure, notice_deps), queue="syncs")
 
@@ -349,6 +362,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("gaps", GAPS_SECONDS, close_gaps)
     jobs.every("previews", HOUR, partial(previews.sweep, app.db, app.files))
     jobs.every("gaps_kept", HOUR, partial(gaps.forget, app.db))
+    jobs.every("imports", HOUR, partial(imports.sweep, app.db))
     jobs.every("idempotency", HOUR, partial(idempotency.forget_old, app.db))
     jobs.every("staff_bin", HOUR, partial(staff.forget_deleted, app.db))
     jobs.every("rates", HOUR, app.rates.forget)

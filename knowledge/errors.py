@@ -9,6 +9,7 @@ SourceRefused                   what all of these are; a source that fails shows
 ├── TooManyPages          422   too_many_pages
 ├── TooManyRows           422   too_many_rows
 ├── TooManyCells          422   too_many_cells
+├── TooManyColumns        422   too_many_columns     where rows are read as they stand
 ├── TooMuchText           422   too_much_text
 ├── TooSlow               422   too_slow
 ├── TooMuchMemory         422   too_much_memory
@@ -86,6 +87,12 @@ class TooManyCells(SourceRefused):
     """More filled cells than the limit."""
 
     code = "too_many_cells"
+
+
+class TooManyColumns(SourceRefused):
+    """More columns than the limit."""
+
+    code = "too_many_columns"
 
 
 class TooMuchText(SourceRefused):
@@ -187,6 +194,7 @@ REFUSALS: dict[str, type[SourceRefused]] = {
         TooManyPages,
         TooManyRows,
         TooManyCells,
+        TooManyColumns,
         TooMuchText,
         TooSlow,
         TooMuchMemory,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from knowledge.errors import (
     FileTooLarge,
     TooManyCells,
+    TooManyColumns,
     TooManyPages,
     TooManyRows,
     TooManySources,
@@ -69,6 +70,7 @@ class Caps:
     max_pages: int = 1000
     max_rows: int = 200_000
     max_cells: int = 2_000_000
+    max_columns: int = 500  # where rows are asked for as they stand
     max_text_chars: int = 21_000_000
     max_unpacked_bytes: int = MAX_UNPACKED_BYTES
     seconds: float = 120.0
@@ -130,6 +132,14 @@ def check_cells(found: int, limit: int) -> None:
     """Raises TooManyCells; a reader stops at the first row that is too much."""
     if found > limit:
         raise TooManyCells(f"The file has more than {limit:,} filled cells.", limit=limit, found=found)
+
+
+def check_columns(found: int, limit: int) -> None:
+    """Raises TooManyColumns."""
+    if found > limit:
+        raise TooManyColumns(
+            f"The file has {found:,} columns; the limit is {limit:,}.", limit=limit, found=found
+        )
 
 
 def check_text(found: int, limit: int) -> None:

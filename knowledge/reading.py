@@ -59,6 +59,26 @@ class ReadResult:
     tables: tuple[TableDraft, ...] = ()
 
 
+@dataclass(frozen=True)
+class GridSheet:
+    """One visible sheet: what heads each column, the row of that header (0: there is none), and the rows
+    below it as (1-based number, filled cells by column).
+    """
+
+    name: str
+    header: dict[int, str]
+    header_row: int
+    rows: list[tuple[int, dict[int, str]]]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table file; `hidden` counts the rows that the sheets do not show, which are left out."""
+
+    sheets: tuple[GridSheet, ...]
+    hidden: int
+
+
 class ReaderPool:
     """At most `settings.processes` reading processes, started on demand and kept between files.
 
@@ -81,6 +101,10 @@ class ReaderPool:
     async def extract(self, path: Path, filename: str) -> str:
         """The text that offsets point into."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._extract, path, filename)
+
+    async def grid(self, path: Path, filename: str) -> Grid:
+        """The rows of a table file as they stand, for those who do not search but take over."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._grid, path, filename)
 
     async def close(self) -> None:
         """End the processes; a file being read fails as ReaderCrashed."""
@@ -112,6 +136,22 @@ class ReaderPool:
         parts: list[str] = []
         self._talk(path, filename, "extract", lambda frame: parts.append(frame["text"]))
         return "".join(parts)
+
+    def _grid(self, path: Path, filename: str) -> Grid:
+        sheets: list[GridSheet] = []
+
+        def take(frame: Frame) -> None:
+            if "sheet" in frame:
+                name, header, row = frame["sheet"]
+                sheets.append(GridSheet(str(name), {int(at): str(text) for at, text in header}, int(row), []))
+            else:
+                sheets[-1].rows.extend(
+                    (int(number), {int(at): str(text) for at, text in cells})
+                    for number, cells in frame["rows"]
+                )
+
+        done = self._talk(path, filename, "grid", take)
+        return Grid(tuple(sheets), int(done["hidden"]))
 
     def _talk(self, path: Path, filename: str, mode: str, take: Callable[[Frame], None]) -> Frame:
         """Have this thread's process read a file; the summary it ends with. Raises what it refused with."""

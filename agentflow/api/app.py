@@ -24,8 +24,10 @@ from agentflow.api import (
     custom_objects,
     errors,
     events,
+    exports,
     gaps,
     health,
+    imports,
     inbox,
     knowledge,
     livechat,
@@ -69,7 +71,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         ],
     )
     errors.install(app)
-    about_contacts = (contact_properties, contacts)
+    about_contacts = (contact_properties, contacts, imports, exports)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     about_knowledge = (knowledge, sources, previews, search, gaps)
     for part in (

@@ -32,3 +32,8 @@ async def staff_among(session: AsyncSession, workspace_id: str, ids: Iterable[st
 def _modern_name(time_zone: str) -> str:
     """A zone by the name that has a country; old names, such as Asia/Calcutta, have none."""
     return str(get_global("zone_aliases").get(time_zone, time_zone))
+
+
+async def staff_by_address(session: AsyncSession, workspace_id: str) -> dict[str, str]:
+    """Who works in the workspace: ids by e-mail address in small letters."""
+    return await repository.staff_by_address(session, workspace_id)

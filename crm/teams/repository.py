@@ -168,3 +168,9 @@ async def list_teams(
     if after is not None:
         query = query.where(Team.id > after)
     return list((await session.execute(query)).scalars())
+
+
+async def staff_by_address(session: AsyncSession, workspace_id: str) -> dict[str, str]:
+    """Who works in the workspace: ids by e-mail address in small letters."""
+    query = select(StaffMember.email, StaffMember.id).where(StaffMember.workspace_id == workspace_id)
+    return {email.casefold(): staff_id for email, staff_id in (await session.execute(query)).all()}

@@ -19,7 +19,7 @@ from knowledge.chunking import ChunkDraft, chunk
 from knowledge.errors import SourceRefused, TooMuchMemory
 from knowledge.limits import Caps, Kind, check_bytes, kind_of
 from knowledge.pages import Page, TableDraft
-from knowledge.readers import csv, excel, pdf, text
+from knowledge.readers import csv, excel, grid, pdf, text
 from knowledge.readers.frames import HEADER, Frame, chunk_to_json, pack, table_to_json, unpack
 
 Reader = Callable[[Path, str, Caps], Iterator[Page]]
@@ -133,6 +133,8 @@ def _memory(kind: str) -> int:
 
 def _send_file(path: Path, filename: str, mode: str, caps: Caps, answers: BinaryIO) -> Frame:
     check_bytes(path.stat().st_size, caps.max_bytes)
+    if mode == "grid":
+        return _send_grid(path, filename, caps, answers)
     pages = _Tally(_reader(kind_of(filename))(path, filename, caps))
     if mode == "extract":
         for page in pages:
@@ -143,6 +145,17 @@ def _send_file(path: Path, filename: str, mode: str, caps: Caps, answers: Binary
         for table in pages.tables:
             answers.write(pack({"tables": [table_to_json(table)]}))
     return {"pages": pages.pages, "chars": pages.chars, "warning": pages.warning}
+
+
+def _send_grid(path: Path, filename: str, caps: Caps, answers: BinaryIO) -> Frame:
+    """The rows of every visible sheet as they stand, under the header that was found."""
+    hidden = 0
+    for sheet in grid.sheets(kind_of(filename), path, caps):
+        answers.write(pack({"sheet": [sheet.name, sorted(sheet.header.items()), sheet.header_row]}))
+        for rows in sheet.batches:
+            answers.write(pack({"rows": rows}))
+        hidden += sheet.hidden
+    return {"hidden": hidden}
 
 
 def _reader(kind: Kind) -> Reader:

@@ -34,15 +34,22 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
 
     Raises Corrupt, Encrypted, FileTooLarge (unpacked), TooManyRows, TooManyCells, TooMuchText.
     """
+    budget = Budget(caps)
+    for title, rows in sheets(path, budget):
+        yield from table_pages(rows, title, "", budget)
+
+
+def sheets(path: Path, budget: Budget) -> Iterator[tuple[str, Iterator[RawRow]]]:
+    """The visible sheets with their rows. Raises Corrupt, Encrypted, FileTooLarge (unpacked)."""
     with path.open("rb") as file:
         kind = sniff(file.read(16))
     if kind == "zip":
-        check_unpacked(path, caps)
+        check_unpacked(path, budget.caps)
     elif kind != "ole":
         found = KIND_NAMES.get(kind, "something else")
         raise Corrupt(f"The file is not an Excel workbook but {found}.", found=kind or "unknown")
     if kind == "zip" and excel.is_xlsx(path):  # saved under its old name
-        yield from excel.read(path, filename, caps)
+        yield from excel.sheets(path, budget)
         return
     with path.open("rb") as file, damage_refused():
         look = dict(enumerate(looks(path, is_zip=kind == "zip")))
@@ -50,14 +57,13 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
             book = CalamineWorkbook.from_filelike(file)
         except PasswordError as error:
             raise Encrypted(PROTECTED) from error
-        budget = Budget(caps)
         for number, sheet in enumerate(book.sheets_metadata):
             if sheet.visible is SheetVisibleEnum.Visible and sheet.typ in _READABLE:
                 try:
                     cells = book.get_sheet_by_index(number)
                 except CalamineError:
                     continue
-                yield from table_pages(_rows(cells, look.get(number, Look())), sheet.name, "", budget)
+                yield sheet.name, _rows(cells, look.get(number, Look()))
 
 
 def _rows(sheet: CalamineSheet, look: Look) -> Iterator[RawRow]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from knowledge.limits import Caps
+from knowledge.limits import Caps, check_columns
 from knowledge.pages import Page
 from knowledge.readers.tables import Budget, Cell, RawRow, table_pages
 from knowledge.readers.text import decode_text
@@ -40,13 +40,34 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
 
 
 def _rows(text: str) -> Iterator[RawRow]:
-    said = _SAID.match(text)  # Excel's note of the delimiter is a line, but no record
-    records = _records(text[said.end() :], said.group(1)) if said else _records(text)
-    for number, record in enumerate(records, start=2 if said else 1):
+    for number, record in _numbered(text):
         cells = [
             Cell(column, value, not VALUE.match(value))
             for column, field in enumerate(record)
             if (value := " ".join(field.split()))
+        ]
+        if cells:
+            yield number, cells
+
+
+def _numbered(text: str) -> Iterator[tuple[int, list[str]]]:
+    said = _SAID.match(text)  # Excel's note of the delimiter is a line, but no record
+    records = _records(text[said.end() :], said.group(1)) if said else _records(text)
+    return enumerate(records, start=2 if said else 1)
+
+
+def sheets(path: Path, budget: Budget) -> Iterator[tuple[str, Iterator[RawRow]]]:
+    """The one table of the file, its cells to the letter. Raises Corrupt (not text), TooManyColumns."""
+    yield "", _exact_rows(decode_text(path.read_bytes()), budget.caps)
+
+
+def _exact_rows(text: str, caps: Caps) -> Iterator[RawRow]:
+    for number, record in _numbered(text):
+        check_columns(len(record), caps.max_columns)
+        cells = [
+            Cell(column, field, not VALUE.match(field.strip()))
+            for column, field in enumerate(record)
+            if field and not field.isspace()
         ]
         if cells:
             yield number, cells

@@ -67,14 +67,23 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
 
     Raises Corrupt, Encrypted, FileTooLarge (unpacked), TooManyRows, TooManyCells, TooMuchText.
     """
-    _check_container(path, caps)
+    budget = Budget(caps)
+    for title, rows in sheets(path, budget):
+        yield from table_pages(rows, title, "", budget)
+
+
+def sheets(path: Path, budget: Budget) -> Iterator[tuple[str, Iterator[RawRow]]]:
+    """The visible sheets with their rows; each is to be used up before the next is asked for.
+
+    Raises Corrupt, Encrypted, FileTooLarge (unpacked).
+    """
+    _check_container(path, budget.caps)
     with path.open("rb") as file, damage_refused():
         book = cast(_Book, load_workbook(file, read_only=True, data_only=True, keep_links=False))
         try:
-            budget = Budget(caps)
             for sheet in book.worksheets:
                 if sheet.sheet_state == "visible":
-                    yield from table_pages(_rows(book, sheet, budget), sheet.title, "", budget)
+                    yield sheet.title, _rows(book, sheet, budget)
         finally:
             book.close()
 

@@ -2,10 +2,12 @@
 customers' files stand at the other end.
 
 At start  {"ready": true}
-Request   {"path", "filename", "mode": "chunks" | "extract", "caps": {...}}
+Request   {"path", "filename", "mode": "chunks" | "extract" | "grid", "caps": {...}}
 Answers   {"chunks": [...]} or {"tables": [...]} or {"text": "..."}, any number of them, then one of
           {"done": {"pages", "chars", "warning"}, "last"}   {"refused": {"code", "detail", "members"}, "last"}
           where a true "last" says that the process ends now.
+Of a grid {"sheet": [name, [[column, header], ...], row of the header or 0]}, then its
+          {"rows": [[number, [[column, cell], ...]], ...]}, and so on; "done" is {"hidden"}.
 """
 
 from __future__ import annotations

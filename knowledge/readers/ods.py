@@ -38,16 +38,26 @@ def read(path: Path, filename: str, caps: Caps) -> Iterator[Page]:
 
     Raises Corrupt, Encrypted, FileTooLarge (unpacked), TooManyRows, TooManyCells, TooMuchText.
     """
+    budget = Budget(caps)
+    for title, rows in sheets(path, budget):
+        yield from table_pages(rows, title, "", budget)
+
+
+def sheets(path: Path, budget: Budget) -> Iterator[tuple[str, Iterator[RawRow]]]:
+    """The visible sheets with their rows; each is to be used up before the next is asked for.
+
+    Raises Corrupt, Encrypted, FileTooLarge (unpacked).
+    """
     with path.open("rb") as file:
         kind = sniff(file.read(16))
     if kind != "zip":
         raise Corrupt("The file is not an OpenDocument sheet.", found=kind or "unknown")
-    check_unpacked(path, caps)
+    check_unpacked(path, budget.caps)
     with damage_refused(), zipfile.ZipFile(path) as archive:
         if b"encryption-data" in archive.read("META-INF/manifest.xml"):
             raise Encrypted("The file is protected by a password.")
         with archive.open("content.xml") as content:
-            yield from _Book(Budget(caps)).pages(content)
+            yield from _Book(budget).sheets(content)
 
 
 @dataclass
@@ -73,7 +83,7 @@ class _Book:
         self._budget = budget
         self._hidden_styles: set[str] = set()
 
-    def pages(self, content: IO[bytes]) -> Iterator[Page]:
+    def sheets(self, content: IO[bytes]) -> Iterator[tuple[str, Iterator[RawRow]]]:
         """Every sheet, one after the other."""
         events = iterparse(content, events=("start", "end"))
         style = ""
@@ -90,7 +100,7 @@ class _Book:
                     for _ in rows:
                         pass
                 else:
-                    yield from table_pages(rows, sheet.name, "", self._budget)
+                    yield sheet.name, rows
                 element.clear()
 
     def _rows(self, events: Iterator[tuple[str, Element]], sheet: _Sheet) -> Iterator[RawRow]:

@@ -49,7 +49,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "typer": ("agentflow.cli",),
     "alembic": ("agentflow.migrations", "agentflow.kit.schema"),
     "argon2": ("crm.teams",),
-    "babel": ("crm.teams",),
+    "babel": ("crm.teams", "crm.contacts.imports"),
     "phonenumbers": ("agentflow.llm", "crm.contacts.addresses"),
     "cryptography": ("agentflow.kit", "agentflow.care"),
     "inspect_ai": ("evals",),

@@ -1,0 +1,19 @@
+"""Exports of contacts, sent while they are read."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from agentflow.api.deps import App, ContactsExporter
+from agentflow.api.imports import CSV, attachment
+from crm.contacts.exports import service as exports
+
+router = APIRouter(prefix="/contact-exports", tags=["contacts"])
+
+
+@router.get("/contacts.csv", response_class=StreamingResponse)
+async def export_contacts(app: App, who: ContactsExporter) -> StreamingResponse:
+    """Every contact as CSV that spreadsheets open safely and an import reads back to the same contacts."""
+    lines = await exports.contacts_csv(app.db, who.workspace_id)
+    return StreamingResponse(lines, media_type=CSV, headers=attachment("contacts.csv"))

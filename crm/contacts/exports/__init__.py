@@ -1,0 +1,1 @@
+"""Exports of contacts as CSV that a spreadsheet opens safely and an import reads back."""
