@@ -308,6 +308,14 @@ def _preview_deps(app: Application) -> PreviewDeps:
     return PreviewDeps(app.ingest_deps, open_database, open_replier)
 
 
+def _import_contacts(app: Application, jobs: Jobs) -> None:
+    give_up = partial(import_jobs.give_up, app.db)
+    check, take_over = partial(import_jobs.check, app.db), partial(import_jobs.commit, app.db)
+    jobs.register("contact_import_check", check, queue="imports", on_dead=give_up)
+    jobs.register("contact_import", take_over, queue="imports", on_dead=give_up)
+    jobs.every("imports", HOUR, partial(imports.sweep, app.db))
+
+
 async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitStack) -> None:
     """Register what jobs do and what is swept, then start to work."""
     from agentflow import turn
@@ -325,12 +333,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.register("ingest", take_in, queue="ingest")
     jobs.register("preview", partial(run.run, _preview_deps(app)), queue="ingest")
     jobs.register("sync", partial(sync.sync, app.sync_deps), queue="syncs")
-    check = partial(import_jobs.check, app.db)
-    jobs.register(
-        "contact_import_check", check, queue="imports", on_dead=partial(import_jobs.give_up, app.db)
-    )
-    take_over = partial(import_jobs.commit, app.db)
-    jobs.register("contact_import", take_over, queue="imports", on_dead=partial(import_jobs.give_up, app.db))
+    _import_contacts(app, jobs)
     notice_deps = notices.NoticeDeps(app.db, open_mailer(app.settings), teams.staff_addresses)
     jobs.register("sync_failed", partial(notices.tell_of_failure, notice_deps), queue="syncs")
 
@@ -362,7 +365,6 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("gaps", GAPS_SECONDS, close_gaps)
     jobs.every("previews", HOUR, partial(previews.sweep, app.db, app.files))
     jobs.every("gaps_kept", HOUR, partial(gaps.forget, app.db))
-    jobs.every("imports", HOUR, partial(imports.sweep, app.db))
     jobs.every("idempotency", HOUR, partial(idempotency.forget_old, app.db))
     jobs.every("staff_bin", HOUR, partial(staff.forget_deleted, app.db))
     jobs.every("rates", HOUR, app.rates.forget)

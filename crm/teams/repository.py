@@ -172,5 +172,7 @@ async def list_teams(
 
 async def staff_by_address(session: AsyncSession, workspace_id: str) -> dict[str, str]:
     """Who works in the workspace: ids by e-mail address in small letters."""
-    query = select(StaffMember.email, StaffMember.id).where(StaffMember.workspace_id == workspace_id)
+    query = select(StaffMember.email, StaffMember.id).where(
+        StaffMember.workspace_id == workspace_id, StaffMember.deleted_at.is_(None)
+    )
     return {email.casefold(): staff_id for email, staff_id in (await session.execute(query)).all()}

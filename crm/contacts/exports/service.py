@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database
 from crm.contacts import service as contacts
-from crm.contacts.exports.cells import BOM, csv_lines, joined
+from crm.contacts.cells import BOM, csv_lines, joined
 from crm.contacts.imports.columns import EXPORTED
 from crm.contacts.imports.schemas import PROPERTY
 from crm.contacts.imports.words import TARGETS, plain

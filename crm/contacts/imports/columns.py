@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from crm.contacts.exports.cells import unguarded
+from crm.contacts.cells import unguarded
 from crm.contacts.imports.errors import NoHeader
 from crm.contacts.imports.schemas import (
     PROPERTY,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from agentflow.kit.errors import InvalidInput
 from crm.contacts.addresses import email_key, phone_key
-from crm.contacts.exports.cells import parted, unguarded
+from crm.contacts.cells import parted, unguarded
 from crm.contacts.imports.schemas import PROPERTY, ColumnSeen, ColumnTarget, DateOrder, Target
 from crm.contacts.imports.values import (
     BadCell,

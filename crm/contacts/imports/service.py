@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
-from crm.contacts.exports.cells import BOM, csv_lines
+from crm.contacts.cells import BOM, csv_lines
 from crm.contacts.imports import mapping as mappings
 from crm.contacts.imports import repository
 from crm.contacts.imports.columns import check_header, seen, suggest
