@@ -6,13 +6,13 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from agentflow.api.deps import App, ContactsExporter
-from agentflow.api.imports import CSV, attachment
+from agentflow.api.imports import AS_CSV, CSV, attachment
 from crm.contacts.exports import service as exports
 
 router = APIRouter(prefix="/contact-exports", tags=["contacts"])
 
 
-@router.get("/contacts.csv", response_class=StreamingResponse)
+@router.get("/contacts.csv", response_class=StreamingResponse, responses=AS_CSV)
 async def export_contacts(app: App, who: ContactsExporter) -> StreamingResponse:
     """Every contact as CSV that spreadsheets open safely and an import reads back to the same contacts."""
     lines = await exports.contacts_csv(app.db, who.workspace_id)

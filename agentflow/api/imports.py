@@ -15,6 +15,7 @@ from crm.contacts.imports.schemas import ImportDetail, ImportRead, Mapping, RowO
 
 router = APIRouter(prefix="/contact-imports", tags=["contacts"], route_class=IdempotentRoute)
 CSV = "text/csv; charset=utf-8"
+AS_CSV: dict[int | str, dict[str, object]] = {200: {"description": "The file", "content": {"text/csv": {}}}}
 
 
 def attachment(name: str) -> dict[str, str]:
@@ -52,7 +53,7 @@ async def list_contact_imports(
     return page_of(found, limit=limit, cursor_of=lambda one: one.id)
 
 
-@router.get("/sample.csv", response_class=StreamingResponse)
+@router.get("/sample.csv", response_class=StreamingResponse, responses=AS_CSV)
 async def get_sample(who: ContactsReader) -> StreamingResponse:
     """A file to start from."""
     return StreamingResponse(
@@ -88,7 +89,7 @@ async def commit_import(import_id: str, app: App, who: ContactsWriter) -> Import
         return await imports.commit(session, who, import_id)
 
 
-@router.get("/{import_id}/refused.csv", response_class=StreamingResponse)
+@router.get("/{import_id}/refused.csv", response_class=StreamingResponse, responses=AS_CSV)
 async def get_refused_rows(
     import_id: str,
     app: App,

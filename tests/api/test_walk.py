@@ -119,6 +119,7 @@ def body_for(method: str, path: str, real: dict[str, str]) -> object:
         ("post", "/records"): {"values": {}},
         ("put", "/records"): {"values": {}},
         ("patch", "/{record_id}"): {"values": {}},
+        ("put", "/mapping"): {"columns": [{"column": 0, "target": "email"}]},
     }
     for (verb, ending), body in bodies.items():
         if verb == method and path.endswith(ending):
@@ -150,6 +151,7 @@ def real_ids(app: LiveApp) -> dict[str, str]:
         "record_id": made(app, f"/object-definitions/{kind}/records", {"values": {"number": "1"}}),
         "file_id": file["id"],
         "property_id": made(app, "/contact-properties", {"key": "walked", "name": "Walked", "type": "text"}),
+        "import_id": app.send_file("/api/v1/contact-imports", "a.csv", b"Email\nada@example.com\n")[1]["id"],
         "label_id": made(app, "/labels", {"name": "walked"}),
         "gap_id": gap["id"],
         "google_connection_id": google["id"],
