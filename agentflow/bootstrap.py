@@ -333,13 +333,9 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.register("ingest", take_in, queue="ingest")
     jobs.register("preview", partial(run.run, _preview_deps(app)), queue="ingest")
     jobs.register("sync", partial(sync.sync, app.sync_deps), queue="syncs")
-    _import_contacts(app, jobs)
-    notice_deps = notices.NoticeDeps(app.db, open_mailer(app.settings), teams.staff_addresses)
-    jobs.register("sync_failed", partial(notices.tell_of_failure, notice_deps), queue="syncs")
-
-    link_deps = links.LinkDeps(app.db, open_mailer(app.settings))
-    jobs.register("staff_mail", partial(links.mail, link_deps), queue="mails")
+    _write_mails(app, jobs)
     _keep_contacts(app, jobs)
+    _import_contacts(app, jobs)
 
     async def sweep_sources() -> None:
         async with app.db.transaction() as session:
@@ -370,6 +366,14 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("rates", HOUR, app.rates.forget)
     await jobs.launch()
     stack.push_async_callback(jobs.close)
+
+
+def _write_mails(app: Application, jobs: Jobs) -> None:
+    """What staff are told of, and links that let them in."""
+    notice_deps = notices.NoticeDeps(app.db, open_mailer(app.settings), teams.staff_addresses)
+    jobs.register("sync_failed", partial(notices.tell_of_failure, notice_deps), queue="syncs")
+    link_deps = links.LinkDeps(app.db, open_mailer(app.settings))
+    jobs.register("staff_mail", partial(links.mail, link_deps), queue="mails")
 
 
 def _keep_contacts(app: Application, jobs: Jobs) -> None:
