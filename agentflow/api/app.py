@@ -21,6 +21,7 @@ from agentflow.api import (
     contact_records,
     contacts,
     conversation_notes,
+    conversation_search,
     custom_objects,
     errors,
     events,
@@ -71,6 +72,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         ],
     )
     errors.install(app)
+    about_conversations = (conversation_search, inbox, conversation_notes, events)
     about_contacts = (contact_properties, contacts, imports, exports)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     about_knowledge = (knowledge, sources, previews, search, gaps)
@@ -83,9 +85,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         agents,
         model_connections,
         channels,
-        inbox,
-        conversation_notes,
-        events,
+        *about_conversations,
         *about_contacts,
     ):
         api.include_router(part.router)

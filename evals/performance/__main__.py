@@ -22,6 +22,7 @@ BENCHMARKS = {
     "large_pdf": True,
     "many_bases": True,
     "turn": False,
+    "crm_inbox": False,
     "start": False,
     "install": False,
 }
