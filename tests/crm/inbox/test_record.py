@@ -9,10 +9,12 @@ from sqlalchemy import func, select
 
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
+from agentflow.kit.settings import Settings
 from channels.messages import EventKind, InboundEvent
 from crm.contacts.models import Contact, ContactIdentity
 from crm.inbox import service as inbox
 from crm.inbox.models import Conversation, Message
+from crm.inbox.schemas import Recorded
 from tests.talk import BURST, Talk, make_talk, said
 
 
@@ -51,6 +53,36 @@ async def test_that_twenty_first_messages_at_once_make_one_contact_and_a_gapless
         for table in (Contact, ContactIdentity, Conversation):
             assert (await session.execute(select(func.count()).select_from(table))).scalar_one() == 1
     assert (await talk.conversation(told[0].conversation_id)).last_seq == 20
+
+
+async def test_that_twenty_first_messages_at_four_workers_make_one_conversation_in_order_of_receipt(
+    talk: Talk, settings: Settings
+) -> None:
+    """Each worker has connections of its own, as processes do; the clock is the real one."""
+    workers = [Database(settings) for _ in range(4)]
+    for worker in workers:
+        worker.jobs = talk.jobs
+
+    async def say(number: int) -> Recorded:
+        event = said(talk.account, f"message {number}", visitor="vis_new", key=f"c-{number}")
+        async with workers[number % 4].transaction() as session:
+            return await inbox.record(session, talk.account, event, BURST)
+
+    told = await asyncio.gather(*(say(number) for number in range(20)))
+    for worker in workers:
+        await worker.close()
+
+    [here] = {recorded.conversation_id for recorded in told}
+    assert sorted(recorded.seq for recorded in told) == list(range(1, 21))
+    messages = await talk.messages(here)
+    assert [message.seq for message in messages] == list(range(1, 21))
+    times = [message.created_at for message in messages]
+    assert times == sorted(times)
+    events = [event.payload["seq"] for event in await talk.events(here, "message")]
+    assert events == list(range(1, 21)), "and told in that order"
+    async with talk.db.read() as session:
+        for table in (Contact, ContactIdentity, Conversation):
+            assert (await session.execute(select(func.count()).select_from(table))).scalar_one() == 1
 
 
 async def test_that_a_first_message_is_answered_at_once_and_a_burst_waits(
