@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.care import erasing as people
+from agentflow.care import exporting
 from agentflow.kit import idempotency
 from agentflow.kit.db import Database
 from agentflow.kit.egress import Egress
@@ -63,6 +65,7 @@ QUEUES = (
     Queue("sends", partitioned=True, poll_seconds=0.25),
     Queue("ingest", partitioned=True, poll_seconds=0.5),
     Queue("mails", concurrency=4, poll_seconds=0.5),
+    Queue("care", partitioned=True, concurrency=2, poll_seconds=0.5),
     Queue("syncs", partitioned=True, concurrency=4, poll_seconds=0.5),
     Queue("imports", partitioned=True, concurrency=4, poll_seconds=0.5),
 )
@@ -377,7 +380,20 @@ def _write_mails(app: Application, jobs: Jobs) -> None:
 
 
 def _keep_contacts(app: Application, jobs: Jobs) -> None:
-    """Reminders, and the ends of bins, of what is kept with contacts."""
+    """Reminders, and the ends of bins, of what is kept with contacts; erasure and export."""
+    jobs.register(
+        "erase",
+        partial(people.erase, app.db, app.files),
+        queue="care",
+        on_dead=partial(people.give_up, app.db),
+    )
+    jobs.register(
+        "export",
+        partial(exporting.write, app.db, app.files),
+        queue="care",
+        on_dead=partial(exporting.give_up, app.db),
+    )
+    jobs.every("exports", HOUR, partial(exporting.sweep, app.db, app.files))
     reminder_deps = firing.ReminderDeps(app.db, open_mailer(app.settings))
     jobs.register(firing.JOB, partial(firing.send_mail, reminder_deps), queue="mails")
     jobs.every("reminders", REMINDER_SECONDS, partial(firing.fire_due, app.db))

@@ -15,6 +15,7 @@ from agentflow import web
 from agentflow.api import (
     agents,
     auth,
+    care,
     channels,
     contact_files,
     contact_properties,
@@ -89,7 +90,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         *about_contacts,
     ):
         api.include_router(part.router)
-    for part in (contact_records, contact_files, custom_objects):
+    for part in (contact_records, contact_files, custom_objects, care):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(livechat.router, responses=errors.RESPONSES)

@@ -13,6 +13,7 @@ from cryptography.fernet import InvalidToken
 from agentflow.care import repository
 from agentflow.care.archive import Entry, Manifest, blocks, check, reading
 from agentflow.care.backup import DATABASE, WORD, Tell, entry_of, sqlite_path
+from agentflow.care.erasing import LEDGER
 from agentflow.kit import dump_postgres, dump_sqlite, schema
 from agentflow.kit.db import Database, load_cipher
 from agentflow.kit.errors import Conflict, InvalidInput, Misconfigured
@@ -33,7 +34,8 @@ async def restore(
     with reading(source) as (archive, manifest):
         await asyncio.to_thread(_check, settings, archive, manifest, tell)
         here = await files.keys()
-        if not force and (here or await asyncio.to_thread(_is_used, settings)):
+        data = any(not key.startswith(f"{LEDGER}/") for key in here)
+        if not force and (data or await asyncio.to_thread(_is_used, settings)):
             raise Conflict(
                 "There is data here already; --force puts the back-up in its place.", code="not_empty"
             )
@@ -45,7 +47,8 @@ async def restore(
             await files.put(key, _stream(archive, f"files/{key}"))
             tell("files", number, len(manifest.files))
         for key in sorted(set(here) - set(manifest.files)):
-            await files.delete(key)
+            if not key.startswith(f"{LEDGER}/"):  # who was erased since stays erased
+                await files.delete(key)
     return manifest
 
 

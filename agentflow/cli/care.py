@@ -13,6 +13,7 @@ from rich.progress import TaskID
 
 from agentflow import bootstrap
 from agentflow.care import backup as backups
+from agentflow.care import erasing
 from agentflow.care import restore as restoring
 from agentflow.kit.settings import Settings
 
@@ -38,6 +39,10 @@ async def restore(settings: Settings, source: Path, *, force: bool) -> None:
             found = await restoring.restore(settings, files, source, tell, force=force)
         db = await stack.enter_async_context(bootstrap.open_database(settings))
         await restoring.list_again(db, found, source)
+        bootstrap.load_tables()
+        again = await erasing.repeat(db, files)
+    if again:
+        typer.echo(f"{again} people who had been erased since were erased again.")
     typer.echo(
         f"Restored {sum(found.rows.values())} rows of {len(found.rows)} tables and {len(found.files)} files "
         f"as of {found.created_at:%Y-%m-%d %H:%M} UTC."

@@ -164,6 +164,8 @@ def real_ids(app: LiveApp) -> dict[str, str]:
         "key_id": app.api("GET", "/api-keys")[1]["items"][0]["id"],
         "conversation_id": visitor.conversation_id,
         "staff_id": app.api("GET", "/staff")[1]["items"][0]["id"],
+        "erasure_id": app.api("POST", f"/contacts/{made(app, '/contacts', {})}/erase")[1]["id"],
+        "export_id": app.api("POST", "/workspace/export")[1]["id"],
         "team_id": app.api("GET", "/teams")[1]["items"][0]["id"],
     }
 

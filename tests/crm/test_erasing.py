@@ -1,0 +1,266 @@
+"""One person is erased: nothing of theirs is left anywhere, nothing of others is gone."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from agentflow.bootstrap import load_tables
+from agentflow.care import erasing, exporting, repository
+from agentflow.care.backup import backup
+from agentflow.care.restore import restore
+from agentflow.care.schemas import ErasureRead
+from agentflow.kit.db import Base, Database, now
+from agentflow.kit.errors import NotFound
+from agentflow.kit.events import publish
+from agentflow.kit.files import LocalFiles
+from agentflow.kit.settings import Settings
+from crm.contacts import service as contacts
+from crm.contacts.media import service as media
+from crm.contacts.notes import service as notes
+from crm.contacts.notes.schemas import ContactNoteWrite
+from crm.contacts.schemas import ContactUpdate
+from crm.teams.service import Principal
+from tests.talk import Talk, make_talk
+
+QUESTION = 'Where is the "blue" lamp that I ordered for my mother in Zürich?'
+SECRETS = ("ines.garcia@example.com", "+34 612 345 678", "612345678", "quintanilla", "vis_ines_1", "zürich")
+
+
+def say_nothing(_what: str, _done: int, _total: int | None) -> None:
+    """Nobody looks."""
+
+
+@dataclass
+class Shop:
+    """Ines, who will be erased, and Otto, who stays."""
+
+    talk: Talk
+    files: LocalFiles
+    who: Principal
+    ines: str
+    otto: str
+
+    async def erase(self, contact_id: str) -> ErasureRead:
+        """Ask for it as a route does, and run the job."""
+        db = self.talk.db
+        async with db.transaction() as session:
+            asked = await erasing.request(
+                session, self.who.workspace_id, contact_id, requested_by=self.who.id
+            )
+        assert asked.state == "queued"
+        await erasing.erase(db, self.files, asked.id)
+        async with db.read() as session:
+            return await erasing.get(session, self.who.workspace_id, asked.id)
+
+
+@pytest.fixture
+async def shop(db: Database, settings: Settings) -> Shop:
+    load_tables()
+    talk = await make_talk(db)
+    files = LocalFiles(settings.home / "files")
+    who = Principal(talk.staff.id, talk.workspace_id, frozenset(), talk.staff.id)
+    people = []
+    for visitor, text in (("vis_ines_1", QUESTION), ("vis_otto_1", "When do you open on a Sunday morning?")):
+        said = await talk.say(text, visitor=visitor)
+        await talk.answer(said)
+        people.append((await talk.conversation(said.conversation_id)).contact_id)
+    ines, otto = people
+    async with db.transaction() as session:
+        data = {
+            "first_name": "Inés",
+            "last_name": "Quintanilla",
+            "emails": ["ines.garcia@example.com"],
+            "phones": ["+34 612 345 678"],
+            "labels": ["vip"],
+        }
+        await contacts.update_contact(session, talk.workspace_id, ines, ContactUpdate.model_validate(data))
+        named = ContactUpdate.model_validate({"first_name": "Otto", "emails": ["otto@example.com"]})
+        await contacts.update_contact(session, talk.workspace_id, otto, named)
+        for one in (ines, otto):
+            await notes.add_note(session, who, one, ContactNoteWrite(text=f"A note on {one}, quite long"))
+        publish(session, talk.workspace_id, stream="others", kind="told", payload={"contact_id": ines})
+    for one in (ines, otto):
+        await media.add_file(db, files, who, one, name="letter.txt", content=b"Dear Ines Quintanilla, hello")
+    made = Shop(talk, files, who, ines, otto)
+    await ask_in_vain(made)
+    return made
+
+
+async def ask_in_vain(shop: Shop) -> None:
+    """A question without an answer, alone in its group, and a stored answer of the API."""
+    db, at = shop.talk.db, shop.talk.db.clock.now()
+    tables = Base.metadata.tables
+    async with db.read() as session:
+        who = await repository.find_person(session, shop.who.workspace_id, [shop.ines])
+    assert who is not None
+    base = {"workspace_id": who.workspace_id, "name": "Shop", "generation": 1, "created_at": at}
+    async with db.transaction() as session:
+        needed = {column.name for column in tables["knowledge_bases"].columns}
+        await session.execute(
+            insert(tables["knowledge_bases"]),
+            [
+                {
+                    key: value
+                    for key, value in (base | {"id": "kb_1", "updated_at": at}).items()
+                    if key in needed
+                }
+            ],
+        )
+        of_base = {"workspace_id": who.workspace_id, "knowledge_base_id": "kb_1"}
+        gap = {"id": "gap_1", "state": "open", "draft_question": QUESTION, "created_at": at}
+        await session.execute(insert(tables["knowledge_gaps"]), [of_base | gap | {"checked_generation": 0}])
+        asked = {
+            "id": "unq_1",
+            "agent_id": "agt_1",
+            "conversation_id": who.conversations[0],
+            "gap_id": "gap_1",
+        }
+        said = {"question": QUESTION, "language": "en", "known": False, "vector": b"1234", "asked_at": at}
+        await session.execute(insert(tables["unanswered_questions"]), [of_base | asked | said])
+        body = json.dumps({"email": SECRETS[0]})
+        stored = {"key": "k", "request_hash": "h", "status": 201, "body": body, "created_at": now(session)}
+        await session.execute(
+            insert(tables["idempotency_keys"]), [stored | {"workspace_id": who.workspace_id}]
+        )
+
+
+async def everything(db: Database) -> dict[str, list[str]]:
+    """Every row of every table, decrypted, as text."""
+    found = {}
+    async with db.read() as session:
+        for name, table in Base.metadata.tables.items():
+            rows = (await session.execute(select(table))).all()
+            found[name] = ["|".join(str(value) for value in row).casefold() for row in rows]
+    return found
+
+
+def hits(rows: dict[str, list[str]], *needles: str) -> set[str]:
+    return {name for name, texts in rows.items() if any(needle in one for one in texts for needle in needles)}
+
+
+async def test_that_nothing_of_an_erased_person_is_left_and_nothing_of_another_is_gone(shop: Shop) -> None:
+    db = shop.talk.db
+    before = await everything(db)
+    assert hits(before, *SECRETS) >= {
+        "contacts",
+        "contact_addresses",
+        "contact_identities",
+        "conversations",
+        "messages",
+        "outbox",
+        "events",
+        "unanswered_questions",
+        "knowledge_gaps",
+        "idempotency_keys",
+    }
+    report = await shop.erase(shop.ines)
+    assert (report.state, report.left, [one.store for one in report.stores if one.left or one.alike]) == (
+        "done",
+        0,
+        ["files"],  # the letter with Otto holds her name
+    )
+    after = await everything(db)
+    assert hits(after, *SECRETS) == set()
+    assert hits(after, shop.ines) == {"erasures"}
+    erased = {one.store: one.erased for one in report.stores}
+    assert erased["messages"] == 2
+    assert erased["conversation_words"] > 5
+    assert erased["files"] == erased["contact_files"] == erased["knowledge_gaps"] == 1
+    assert {one.store for one in report.stores} == {*Base.metadata.tables, "files", "job inputs"}
+    for name, rows in before.items():
+        if name not in ("erasures", "events", "event_cursors"):
+            kept = [row for row in rows if shop.otto in row]
+            assert [row for row in after[name] if shop.otto in row] == kept, name
+    assert len(await shop.files.keys("erasures")) == 1
+    with pytest.raises(NotFound):
+        await shop.erase(shop.ines)
+    await erasing.erase(db, shop.files, report.id)  # the job may run twice
+    async with db.read() as session:
+        assert await erasing.get(session, shop.who.workspace_id, report.id) == report
+
+
+async def test_that_another_workspace_erases_and_sees_nothing(shop: Shop) -> None:
+    async with shop.talk.db.transaction() as session:
+        with pytest.raises(NotFound):
+            await erasing.request(session, "wsp_other", shop.ines, requested_by="stf_1")
+        with pytest.raises(NotFound):
+            await exporting.of_contact(session, "wsp_other", shop.ines)
+    report = await shop.erase(shop.otto)
+    async with shop.talk.db.read() as session:
+        with pytest.raises(NotFound):
+            await erasing.get(session, "wsp_other", report.id)
+        assert await erasing.list_erasures(session, "wsp_other", before=None, limit=10) == []
+
+
+async def test_that_a_restored_back_up_is_erased_from_again(
+    shop: Shop, settings: Settings, tmp_path: Path
+) -> None:
+    db = shop.talk.db
+    await backup(db, shop.files, tmp_path / "old.zip", say_nothing)
+    report = await shop.erase(shop.ines)
+    assert [one.file for one in report.backups] == ["old.zip"]
+    await db.close()
+    await restore(settings, shop.files, tmp_path / "old.zip", say_nothing, force=True)
+    restored = Database(settings)
+    assert hits(await everything(restored), SECRETS[0]) != set()
+    assert await erasing.repeat(restored, shop.files) == 1
+    assert hits(await everything(restored), *SECRETS) == set()
+    assert await erasing.repeat(restored, shop.files) == 0
+    assert len(await shop.files.keys("contact-files")) + len(await shop.files.keys("media")) <= 1
+    await restored.close()
+
+
+async def test_that_everything_is_exported_and_an_erasure_takes_the_export_away(shop: Shop) -> None:
+    db, workspace_id = shop.talk.db, shop.who.workspace_id
+    async with db.transaction() as session:
+        asked = await exporting.request(session, workspace_id, requested_by="stf_1")
+    await exporting.write(db, shop.files, asked.id)
+    async with db.read() as session:
+        done = await exporting.get(session, workspace_id, asked.id)
+        key = await exporting.key_of(session, workspace_id, asked.id)
+        own = await exporting.of_contact(session, workspace_id, shop.ines)
+        with pytest.raises(NotFound):
+            await exporting.get(session, "wsp_other", asked.id)
+    assert (done.state, done.rows["contacts"], done.rows["messages"]) == ("ready", 2, 4)
+    with zipfile.ZipFile(io.BytesIO(await shop.files.get(key))) as archive:
+        lines = archive.read("messages.jsonl").decode().splitlines()
+        assert QUESTION in [json.loads(line)["text"] for line in lines]
+        assert len(archive.read("contacts.jsonl").splitlines()) == 2
+    assert [one["value"] for one in own["contact_addresses"]][0] == SECRETS[0]
+    assert {one["contact_id"] for one in own["contact_notes"]} == {shop.ines}
+    await shop.erase(shop.ines)
+    assert await shop.files.keys("exports") == []
+
+
+def test_that_no_table_with_a_person_in_it_is_forgotten() -> None:
+    load_tables()
+    marks = ("contact", "conversation", "message", "stream")
+    fine = {
+        "contacts",  # its own rows
+        *repository.IDS_ONLY,
+    }
+    covered = set(repository.tables_of_people()) | fine
+    pointing = {
+        name
+        for name, table in Base.metadata.tables.items()
+        for column in table.columns
+        if column.name.endswith("_id")
+        and any(mark in column.name for mark in marks)
+        or any(key.target_fullname in ("contacts.id", "conversations.id") for key in column.foreign_keys)
+    }
+    assert pointing - covered == set(), "let care/repository.owner_of know the column"
+    assert covered >= {
+        "messages",
+        "outbox",
+        "widget_deliveries",
+        "contact_notes",
+        "conversation_words",
+        "events",
+    }
