@@ -224,7 +224,8 @@ async def identities_of(
 async def add_rows(session: AsyncSession, table: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows of one table, many at once."""
     for part in chunks(rows):
-        await session.execute(insert(table), part)
+        # Without it rows that differ in what is null would go one statement each.
+        await session.execute(insert(table), part, execution_options={"render_nulls": True})
 
 
 async def replace_addresses(

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "crm_inbox": False,
     "start": False,
     "install": False,
+    "crm_import": False,
 }
 
 
