@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from zoneinfo import available_timezones
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from crm.teams.hours import known_zone
 
 
 class Scope(StrEnum):
@@ -58,18 +60,10 @@ class WorkspaceUpdate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(default=None, min_length=1, max_length=120)
-    time_zone: str | None = None
+    time_zone: Annotated[str, AfterValidator(known_zone)] | None = None
     locale: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[A-Z]{2})?$")
     text_overrides: dict[str, dict[str, str]] | None = None
     admins_need_second_factor: bool | None = None
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str | None) -> str | None:
-        """Only zones of the IANA database."""
-        if value is not None and value not in available_timezones():
-            raise ValueError("This is not a time zone of the IANA database, such as Europe/Amsterdam")
-        return value
 
 
 class StaffState(StrEnum):

@@ -111,6 +111,7 @@ def body_for(method: str, path: str, real: dict[str, str]) -> object:
         ("post", "/sources/google"): {"connection_id": real["google_connection_id"], "file_id": "x" * 20},
         ("post", "/authorise"): {"code": "x", "state": "x"},
         ("patch", "/{source_id}"): {"public": True},
+        ("put", "/hours"): {"time_zone": "UTC", "week": {}},
         ("post", "/members"): {"staff_id": real["staff_id"]},
         ("patch", "/{contact_id}"): {"company": "x"},
         ("post", "/notes"): {"text": "x"},
