@@ -30,6 +30,8 @@ from agentflow.llm import service as llm
 from channels.base import Channel
 from channels.outbox import Sender
 from channels.registry import build_channels
+from crm.audit import alerts
+from crm.audit.service import AuditLog
 from crm.contacts import keeping
 from crm.contacts.imports import run as import_jobs
 from crm.contacts.imports import service as imports
@@ -95,6 +97,7 @@ class Application:
     sync_deps: sync.SyncDeps
     google: GoogleOrigin | None  # only where jobs run: nothing else fetches
     table_reader: ReaderPool  # of imports, so that no upload waits for a large PDF
+    audit: AuditLog
     stopping: asyncio.Event  # set when the server stops: open event streams end
 
     async def ingest(self, source_id: str, version: int) -> None:
@@ -148,6 +151,8 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
         channels = build_channels(db)
         sender = Sender(db, channels, inbox.may_send, inbox.note_end)
         rates = Rates(db)
+        audit = AuditLog(db)
+        stack.push_async_callback(audit.close)
         deps = IngestDeps(db, files, reader, embedder)
         google = _open_google(egress, settings) if jobs else None
         application = Application(
@@ -166,6 +171,7 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
             sync_deps=_sync_deps(db, files, egress, google),
             google=google,
             table_reader=table_reader,
+            audit=audit,
             stopping=asyncio.Event(),
         )
         db.jobs = application.jobs or NoJobs()
@@ -377,6 +383,8 @@ def _write_mails(app: Application, jobs: Jobs) -> None:
     jobs.register("sync_failed", partial(notices.tell_of_failure, notice_deps), queue="syncs")
     link_deps = links.LinkDeps(app.db, open_mailer(app.settings))
     jobs.register("staff_mail", partial(links.mail, link_deps), queue="mails")
+    alert_deps = alerts.AlertDeps(app.db, open_mailer(app.settings))
+    jobs.register("security_alert", partial(alerts.mail, alert_deps), queue="mails")
 
 
 def _keep_contacts(app: Application, jobs: Jobs) -> None:

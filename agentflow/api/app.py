@@ -14,6 +14,7 @@ from starlette.requests import Request
 from agentflow import web
 from agentflow.api import (
     agents,
+    audit,
     auth,
     care,
     channels,
@@ -42,7 +43,7 @@ from agentflow.api import (
     staff,
     teams,
 )
-from agentflow.api.middleware import BodyLimit, RequestMetrics
+from agentflow.api.middleware import Audit, BodyLimit, RequestMetrics
 from agentflow.bootstrap import Application
 from agentflow.kit.settings import Settings
 from channels import service as accounts
@@ -70,6 +71,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         redoc_url=None,
         middleware=[
             Middleware(RequestMetrics),
+            Middleware(Audit),
             Middleware(BodyLimit, max_file_bytes=settings.ingest.max_bytes),
         ],
     )
@@ -84,6 +86,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         staff,
         teams,
         hours,
+        audit,
         *about_knowledge,
         agents,
         model_connections,

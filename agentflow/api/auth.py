@@ -9,9 +9,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from agentflow.api.deps import SESSION_COOKIE, App, Caller, Place, Stranger
 from agentflow.api.idempotency import IdempotentRoute
 from agentflow.bootstrap import Application
+from crm.audit import alerts
+from crm.audit.note import current
 from crm.teams import service as teams
 from crm.teams import throttle
-from crm.teams.errors import NoCredential, StaffOnly
+from crm.teams.errors import NoCredential, StaffOnly, WrongCode, WrongCredentials
 from crm.teams.schemas import Identity, LogIn, PasswordChange, StaffRead
 from crm.teams.second_factor import service as second_factor
 from crm.teams.second_factor.schemas import Code, Disable, Enrolment, RecoveryCodes, SecondStep
@@ -21,9 +23,19 @@ from crm.teams.staff.schemas import ChosenPassword, ResetRequest
 
 
 def person(who: Caller) -> Principal:
-    """A logged-in staff member. Raises StaffOnly."""
+    """A logged-in staff member, who changes something of their own. Raises StaffOnly."""
     require_staff(who)
+    note = current.get()
+    if note is not None:
+        note.armed = True
     return who
+
+
+def _note(staff_id: str, workspace_id: str, role: str) -> None:
+    """Somebody who came without a log-in is known now."""
+    note = current.get()
+    if note is not None:
+        note.by(staff_id, workspace_id, role=role)
 
 
 def require_staff(who: Principal) -> None:
@@ -44,12 +56,17 @@ async def log_in(data: LogIn, response: Response, app: App, place: Place) -> Ide
     """
     limit = app.settings.server.strangers_per_place
     await throttle.check_log_in(app.db, app.rates, email=data.email, place=place, limit=limit)
-    done = await teams.log_in(app.db, email=data.email, password=data.password, place=place)
+    try:
+        done = await teams.log_in(app.db, email=data.email, password=data.password, place=place)
+    except WrongCredentials:
+        await alerts.log_in_failed(app.db, email=data.email)
+        raise
     return enter(app, response, done)
 
 
 def enter(app: Application, response: Response, done: LoggedIn) -> Identity:
     """Set the session cookie and say who is in."""
+    _note(done.staff.id, done.workspace.id, done.staff.role)
     response.set_cookie(
         SESSION_COOKIE,
         done.token,
@@ -85,17 +102,15 @@ async def me(request: Request, app: App, who: Caller) -> Identity:
 
 
 @router.post("/password", status_code=204)
-async def change_password(data: PasswordChange, request: Request, app: App, who: Caller) -> None:
+async def change_password(data: PasswordChange, request: Request, app: App, who: Person) -> None:
     """Change the password; every other log-in of this person ends."""
-    require_staff(who)
     await app.rates.check("password", who.id, limit=10, seconds=300)
     await teams.change_password(app.db, who, current=data.current, new=data.new, token=session_token(request))
 
 
 @router.post("/logout", status_code=204)
-async def log_out(request: Request, response: Response, app: App, who: Caller) -> None:
+async def log_out(request: Request, response: Response, app: App, who: Person) -> None:
     """End this log-in."""
-    require_staff(who)
     async with app.db.transaction() as session:
         await teams.log_out(session, session_token(request))
     response.delete_cookie(SESSION_COOKIE)
@@ -104,7 +119,12 @@ async def log_out(request: Request, response: Response, app: App, who: Caller) -
 @router.post("/second-factor")
 async def second_step(data: SecondStep, response: Response, app: App, place: Stranger) -> Identity:
     """The second step of a log-in: the challenge of the first and a code, or a recovery code."""
-    return enter(app, response, await second_factor.complete(app.db, app.rates, data, place=place))
+    try:
+        done = await second_factor.complete(app.db, app.rates, data, place=place)
+    except WrongCode as wrong:
+        await alerts.log_in_failed(app.db, staff_id=wrong.staff_id)
+        raise
+    return enter(app, response, done)
 
 
 @router.post("/second-factor/enrol")
@@ -135,7 +155,8 @@ async def disable(data: Disable, app: App, who: Person) -> None:
 @router.post("/accept", status_code=204)
 async def accept_invitation(data: ChosenPassword, app: App, _: Stranger) -> None:
     """Accept an invitation by choosing a password; then log in with it. The link works once."""
-    await links.choose_password(app.db, links.Kind.INVITE, token=data.token, password=data.password)
+    who = await links.choose_password(app.db, links.Kind.INVITE, token=data.token, password=data.password)
+    _note(who.id, who.workspace_id, who.role)
 
 
 @router.post("/reset-request", status_code=204)
@@ -149,7 +170,8 @@ async def request_reset(data: ResetRequest, app: App, _: Stranger) -> None:
 @router.post("/reset", status_code=204)
 async def reset_password(data: ChosenPassword, app: App, _: Stranger) -> None:
     """Choose a new password by the link from the mail: every log-in of this person ends."""
-    await links.choose_password(app.db, links.Kind.RESET, token=data.token, password=data.password)
+    who = await links.choose_password(app.db, links.Kind.RESET, token=data.token, password=data.password)
+    _note(who.id, who.workspace_id, who.role)
 
 
 def session_token(request: Request) -> str:

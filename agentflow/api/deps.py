@@ -11,6 +11,7 @@ from fastapi import Depends, Query, Request
 from agentflow.bootstrap import Application
 from agentflow.kit.errors import InvalidInput
 from agentflow.kit.pagination import MAX_LIMIT
+from crm.audit.note import current
 from crm.teams import service as teams
 from crm.teams import throttle
 from crm.teams.errors import (
@@ -40,6 +41,14 @@ App = Annotated[Application, Depends(application)]
 
 
 def client_address(request: Request, app: App) -> str:
+    """Where from, as `address_of` finds it. Raises InvalidInput for a connection without an address."""
+    found = address_of(request, app)
+    if found is None:
+        raise InvalidInput("The connection has no address.")
+    return found
+
+
+def address_of(request: Request, app: Application) -> str | None:
     """Who connects; X-Forwarded-For counts only as far as our own proxies wrote it."""
     hops = app.settings.server.trusted_proxies
     forwarded = [
@@ -47,9 +56,7 @@ def client_address(request: Request, app: App) -> str:
     ]
     if hops and len(forwarded) >= hops:
         return forwarded[-hops]
-    if request.client is None:
-        raise InvalidInput("The connection has no address.")
-    return request.client.host
+    return request.client.host if request.client else None
 
 
 async def stranger(request: Request, app: App) -> str:
@@ -66,6 +73,9 @@ Place = Annotated[str, Depends(client_address)]
 async def caller(request: Request, app: App) -> Principal:
     """Who calls, by API key or session cookie. Raises NoCredential, CsrfMissing, TooMany."""
     principal = await _principal(request, app)
+    note = current.get()
+    if note is not None:
+        note.by(principal.id, principal.workspace_id, role=principal.role)
     writes = request.method not in READING
     if writes and not hasattr(request.state, "counted"):  # an idempotent route asks twice
         request.state.counted = True
@@ -113,6 +123,10 @@ def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
             )
         if scope not in who.scopes:
             raise MissingScope(f"This needs the scope {scope}.", scope=scope)
+        note = current.get()
+        if note is not None:
+            note.armed = note.method not in READING
+            note.exports = note.exports or scope is Scope.CONTACTS_EXPORT
         return who
 
     return check

@@ -6,7 +6,7 @@ A transaction holds no model call, HTTP call or send: those call `refuse_inside_
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -186,6 +186,7 @@ class Database:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.jobs: object | None = None
+        self.before_commit: list[Callable[[AsyncSession], Awaitable[None]]] = []  # of every transaction
         self.after_commit: list[Callable[[AsyncSession], None]] = []  # each is called with what was committed
         self.engine = _make_engine(settings, cipher or load_cipher(settings))
         self._word_keys = [_derive(key, b"words") for key in _written_keys(settings)]
@@ -201,7 +202,7 @@ class Database:
         """One write transaction: commits at the end, rolls back on any exception."""
         async with self._session("IMMEDIATE") as session:
             yield session
-            for last_word in session.info["before_commit"]:
+            for last_word in (*self.before_commit, *session.info["before_commit"]):
                 await last_word(session)
             await session.commit()
             for hear in self.after_commit:

@@ -28,7 +28,8 @@ class AuditEntry(Base):
     role: Mapped[str | None] = mapped_column(String(20))
     action: Mapped[str] = mapped_column(String(100))
     method: Mapped[str] = mapped_column(String(10))
-    records: Mapped[str] = mapped_column(Text)  # JSON {type: [id, …]}
+    record_type: Mapped[str] = mapped_column(String(60))
+    record_ids: Mapped[str] = mapped_column(Text)  # JSON list
     status: Mapped[int | None] = mapped_column()  # None: written with the change, before its answer
     amount: Mapped[int | None] = mapped_column()  # how many records an export held
     ip: Mapped[str] = mapped_column(String(64))

@@ -111,6 +111,7 @@ class WrongCode(Unauthenticated):
     """The code is not the one of now, or was used before."""
 
     code = "wrong_code"
+    staff_id = ""  # whose; for the audit log, not for the answer
 
 
 class SecondFactorState(Conflict):

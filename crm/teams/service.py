@@ -417,3 +417,19 @@ async def any_workspace(session: AsyncSession) -> bool:
 async def staff_addresses(session: AsyncSession, workspace_id: str) -> list[str]:
     """The e-mail addresses of the workspace's admins: who is told when something needs looking after."""
     return await repository.list_addresses(session, workspace_id, Role.ADMIN)
+
+
+async def find_person(session: AsyncSession, *, email: str = "", staff_id: str = "") -> StaffMember | None:
+    """Whoever logs in with this address or has this id, in whichever workspace: for log-ins that failed."""
+    if email:
+        return await repository.find_staff_by_email(session, email)
+    return await session.get(StaffMember, staff_id)
+
+
+async def describe(session: AsyncSession, workspace_id: str, subject: str) -> str:
+    """A staff member or a key by name where it is one of this workspace, for mails to its admins."""
+    staff = await repository.find_staff(session, workspace_id, subject)
+    if staff is not None:
+        return f"{staff.name}, {staff.email}"
+    key = await repository.find_key(session, workspace_id, subject)
+    return f"API key {key.name}, {key.prefix}…" if key is not None else f"from the address {subject}"

@@ -100,7 +100,9 @@ async def complete(db: Database, rates: Rates, data: SecondStep, *, place: str) 
             await session.delete(challenge)
             return await open_login(session, staff, hours=db.settings.server.login_hours, place=place)
         challenge.attempts += 1
-    raise _wrong()
+    wrong = _wrong()
+    wrong.staff_id = challenge.staff_id
+    raise wrong
 
 
 async def _locked(session: AsyncSession, staff_id: str) -> StaffMember:

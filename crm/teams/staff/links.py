@@ -13,7 +13,7 @@ from agentflow.kit.db import Database, now
 from agentflow.kit.jobs import enqueue
 from agentflow.kit.mail import Mail, Mailer
 from crm.teams.errors import LinkNotValid
-from crm.teams.models import StaffToken
+from crm.teams.models import StaffMember, StaffToken
 from crm.teams.passwords import check_strength, hash_password, hash_secret, new_secret
 from crm.teams.repository import find_staff_by_email
 from crm.teams.service import get_workspace
@@ -83,8 +83,8 @@ async def request_reset(session: AsyncSession, email: str) -> None:
         await send(session, staff.id, Kind.RESET)
 
 
-async def choose_password(db: Database, kind: Kind, *, token: str, password: str) -> None:
-    """Use a link up: set the password and end every log-in.
+async def choose_password(db: Database, kind: Kind, *, token: str, password: str) -> StaffMember:
+    """Use a link up: set the password and end every log-in. Gives whose it was.
 
     Raises LinkNotValid, and WeakPassword, after which the link still holds.
     """
@@ -103,6 +103,7 @@ async def choose_password(db: Database, kind: Kind, *, token: str, password: str
         staff.password_hash = password_hash
         staff.must_change_password = False
         await repository.end_logins(session, staff.id)
+    return staff
 
 
 def _not_valid() -> LinkNotValid:
