@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from agentflow.api import noting
 from agentflow.bootstrap import Application
 from agentflow.kit.errors import InvalidInput
 from agentflow.kit.pagination import MAX_LIMIT
@@ -76,6 +77,7 @@ async def caller(request: Request, app: App) -> Principal:
     note = current.get()
     if note is not None:
         note.by(principal.id, principal.workspace_id, role=principal.role)
+        noting.name(note, request.scope)
     writes = request.method not in READING
     if writes and not hasattr(request.state, "counted"):  # an idempotent route asks twice
         request.state.counted = True

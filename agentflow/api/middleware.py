@@ -7,6 +7,7 @@ import time
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agentflow.api import noting
 from agentflow.api.deps import address_of
 from agentflow.api.errors import problem
 from agentflow.bootstrap import Application
@@ -16,7 +17,6 @@ from crm.audit import alerts
 from crm.audit.note import Note, current
 from knowledge.limits import in_bytes
 
-AUDITED = "/api/v1/"
 FORM_BYTES = 1024 * 1024  # what a request may hold beside the largest file
 
 
@@ -86,17 +86,11 @@ class RequestMetrics:
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen = HTTP.labels(scope["method"], _route_of(scope), message["status"])
+                seen = HTTP.labels(scope["method"], noting.route_of(scope), message["status"])
                 seen.observe(time.perf_counter() - began)
             await send(message)
 
         await self.app(scope, receive, watched)
-
-
-def _route_of(scope: Scope) -> str:
-    """The path as declared; of an included router FastAPI keeps the one with the prefix beside the route."""
-    route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    return getattr(route, "path", "unmatched")
 
 
 class Audit:
@@ -107,7 +101,7 @@ class Audit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry a note along; whoever knows the caller writes who it is on it."""
-        if scope["type"] != "http" or not scope["path"].startswith(AUDITED):
+        if scope["type"] != "http" or not scope["path"].startswith(noting.AUDITED):
             await self.app(scope, receive, send)
             return
         application: Application = scope["app"].state.application
@@ -121,7 +115,7 @@ class Audit:
             nonlocal status, lines
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _name(note, scope)
+                noting.name(note, scope)
                 await application.audit.answered(note, status)
             elif note.exports:
                 lines += message.get("body", b"").count(b"\n")
@@ -130,7 +124,7 @@ class Audit:
         try:
             await self.app(scope, receive, watched)
         except Exception:
-            _name(note, scope)
+            noting.name(note, scope)
             await application.audit.answered(note, status or 500)
             raise
         finally:
@@ -138,12 +132,3 @@ class Audit:
             note.armed = False
             if note.exports and status == 200:  # also when it was broken off: so many have left
                 await alerts.contacts_exported(application.db, note, max(0, lines - 1))
-
-
-def _name(note: Note, scope: Scope) -> None:
-    """What it is, unless a handler said so: the route's function, and the ids in the address."""
-    note.add_ids(scope.get("path_params", {}).values())
-    endpoint = scope.get("endpoint")
-    if endpoint is not None and not note.action:
-        note.action = f"{endpoint.__module__.rpartition('.')[2]}.{endpoint.__name__}"
-        note.record_type = _route_of(scope).removeprefix(AUDITED).partition("/")[0]
