@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
@@ -43,6 +44,7 @@ from agentflow.api import (
     staff,
     teams,
 )
+from agentflow.api.deps import scopes_asked
 from agentflow.api.middleware import Audit, BodyLimit, RequestMetrics
 from agentflow.bootstrap import Application
 from agentflow.kit.settings import Settings
@@ -94,8 +96,10 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         *about_conversations,
         *about_contacts,
     ):
+        _tell_scopes(part.router)
         api.include_router(part.router)
     for part in (contact_records, contact_files, custom_objects, care):
+        _tell_scopes(part.router)
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(livechat.router, responses=errors.RESPONSES)
@@ -103,6 +107,14 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     app.add_api_route("/api/docs", docs, include_in_schema=False)
     web.mount(app, demo_site)
     return app
+
+
+def _tell_scopes(router: APIRouter) -> None:
+    """`x-scopes` says in the OpenAPI what a route asks of its caller; the permission walk reads it."""
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            scopes = [str(scope) for scope in scopes_asked(route.dependant)]
+            route.openapi_extra = {**(route.openapi_extra or {}), "x-scopes": scopes}
 
 
 async def demo_site(request: Request) -> str | None:

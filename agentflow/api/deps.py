@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
+from fastapi.dependencies import models as dependencies
 
 from agentflow.api import noting
 from agentflow.bootstrap import Application
@@ -131,7 +132,18 @@ def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
             note.exports = note.exports or scope is Scope.CONTACTS_EXPORT
         return who
 
+    _asks_for[check] = scope
     return check
+
+
+_asks_for: dict[Callable[..., object], Scope] = {}
+
+
+def scopes_asked(dependant: dependencies.Dependant) -> list[Scope]:
+    """What the dependencies of a route ask of its caller, for the OpenAPI."""
+    own = _asks_for.get(dependant.call) if dependant.call is not None else None
+    inner = (scope for part in dependant.dependencies for scope in scopes_asked(part))
+    return sorted({*inner, *([own] if own is not None else [])})
 
 
 async def is_still_allowed(request: Request, app: Application, scope: Scope) -> bool:
