@@ -10,6 +10,8 @@ from agentflow.api.deps import App, ContactsReader, ContactsWriter, Cursor, Dele
 from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from crm.contacts import service as contacts
+from crm.contacts.filters import service as filters
+from crm.contacts.filters.schemas import ContactCount, ContactSearch, FilterSchema
 from crm.contacts.schemas import ContactCreate, ContactRead, ContactSource, ContactUpdate
 
 router = APIRouter(tags=["contacts"], route_class=IdempotentRoute)
@@ -39,6 +41,27 @@ async def create_contact(
         return await contacts.create_contact(
             session, who.workspace_id, data, source=source, allow_duplicate=allow_duplicate
         )
+
+
+@router.post("/contacts/search")
+async def search_contacts(data: ContactSearch, app: App, who: ContactsReader) -> Page[ContactRead]:
+    """Contacts by a filter, a text or both, in an order; nothing given finds all, newest first."""
+    async with app.db.read() as session:
+        return await filters.search(session, who, data)
+
+
+@router.post("/contacts/count")
+async def count_contacts(data: ContactSearch, app: App, who: ContactsReader) -> ContactCount:
+    """How many contacts a search finds."""
+    async with app.db.read() as session:
+        return ContactCount(count=await filters.count(session, who, data))
+
+
+@router.get("/contact-filters/schema")
+async def filter_schema(app: App, who: ContactsReader) -> FilterSchema:
+    """What a filter can be made of: properties with their types and operators, and the JSON Schema."""
+    async with app.db.read() as session:
+        return await filters.describe(session, who)
 
 
 @router.get("/contacts/{contact_id}")

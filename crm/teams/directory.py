@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 from babel.core import get_global
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,6 +28,17 @@ async def staff_among(session: AsyncSession, workspace_id: str, ids: Iterable[st
     """Those of the ids that are staff members of this workspace."""
     found = [await repository.find_staff(session, workspace_id, staff_id) for staff_id in sorted(set(ids))]
     return frozenset(staff.id for staff in found if staff is not None)
+
+
+async def colleagues_of(session: AsyncSession, workspace_id: str, staff_id: str) -> frozenset[str]:
+    """Ids of a staff member and of everybody who shares a team with them."""
+    return frozenset({staff_id, *await repository.colleagues_of(session, workspace_id, staff_id)})
+
+
+async def zone_of(session: AsyncSession, workspace_id: str) -> ZoneInfo:
+    """The time zone a workspace counts its days in."""
+    workspace = await repository.find_workspace(session, workspace_id)
+    return ZoneInfo(workspace.time_zone if workspace else "UTC")
 
 
 def _modern_name(time_zone: str) -> str:

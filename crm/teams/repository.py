@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm.teams.models import ApiKey, LoginPlace, LoginSession, StaffMember, Team, Workspace
+from crm.teams.models import ApiKey, LoginPlace, LoginSession, StaffMember, Team, TeamMember, Workspace
 
 
 async def find_workspace(session: AsyncSession, workspace_id: str) -> Workspace | None:
@@ -176,3 +176,14 @@ async def staff_by_address(session: AsyncSession, workspace_id: str) -> dict[str
         StaffMember.workspace_id == workspace_id, StaffMember.deleted_at.is_(None)
     )
     return {email.casefold(): staff_id for email, staff_id in (await session.execute(query)).all()}
+
+
+async def colleagues_of(session: AsyncSession, workspace_id: str, staff_id: str) -> set[str]:
+    """Ids of whoever is in a team of this staff member's."""
+    own = select(TeamMember.team_id).where(
+        TeamMember.workspace_id == workspace_id, TeamMember.staff_id == staff_id
+    )
+    query = select(TeamMember.staff_id).where(
+        TeamMember.workspace_id == workspace_id, TeamMember.team_id.in_(own)
+    )
+    return set((await session.execute(query)).scalars())

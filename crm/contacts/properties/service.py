@@ -20,9 +20,17 @@ from crm.contacts.schemas import BIN_DAYS, PropertyType
 
 async def definitions(session: AsyncSession, workspace_id: str) -> dict[str, Definition]:
     """The custom properties of a workspace by their key."""
+    return {key: one for key, (one, _) in (await named_definitions(session, workspace_id)).items()}
+
+
+async def named_definitions(session: AsyncSession, workspace_id: str) -> dict[str, tuple[Definition, str]]:
+    """The same with the names that people give them."""
     found = await repository.all_properties(session, workspace_id)
     return {
-        one.key: Definition(one.id, one.key, PropertyType(one.type), tuple(json.loads(one.choices)))
+        one.key: (
+            Definition(one.id, one.key, PropertyType(one.type), tuple(json.loads(one.choices))),
+            one.name,
+        )
         for one in found
     }
 
