@@ -20,6 +20,7 @@ from agentflow.api import (
     care,
     channels,
     contact_files,
+    contact_lists,
     contact_properties,
     contact_records,
     contacts,
@@ -79,7 +80,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     )
     errors.install(app)
     about_conversations = (conversation_search, inbox, conversation_notes, events)
-    about_contacts = (contact_properties, contacts, imports, exports)
+    about_contacts = (contact_properties, contact_lists, contacts, imports, exports)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     about_knowledge = (knowledge, sources, previews, search, gaps)
     for part in (

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "start": False,
     "install": False,
     "crm_import": False,
+    "crm_contacts": False,
 }
 
 

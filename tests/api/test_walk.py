@@ -153,6 +153,8 @@ def real_ids(app: LiveApp) -> dict[str, str]:
         "file_id": file["id"],
         "property_id": made(app, "/contact-properties", {"key": "walked", "name": "Walked", "type": "text"}),
         "import_id": app.send_file("/api/v1/contact-imports", "a.csv", b"Email\nada@example.com\n")[1]["id"],
+        "list_id": made(app, "/contact-lists", {"name": "walked"}),
+        "view_id": made(app, "/contact-views", {"name": "walked", "shared": True}),
         "label_id": made(app, "/labels", {"name": "walked"}),
         "gap_id": gap["id"],
         "google_connection_id": google["id"],

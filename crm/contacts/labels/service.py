@@ -48,6 +48,13 @@ async def ensure_labels(session: AsyncSession, workspace_id: str, given: Iterabl
     return result | {one: found[fold(name)] for one, name in names.items()}
 
 
+async def known_labels(session: AsyncSession, workspace_id: str, given: Iterable[str]) -> set[str]:
+    """Ids of the labels with these names or ids; what names none is passed over."""
+    wanted = set(given)
+    by_name = await repository.labels_named(session, workspace_id, {fold(one) for one in wanted})
+    return await repository.labels_among(session, workspace_id, wanted) | set(by_name.values())
+
+
 async def create_label(session: AsyncSession, workspace_id: str, data: LabelCreate) -> LabelRead:
     """A new label. Raises NameTaken, TooManyRecords."""
     await _check_name(session, workspace_id, data.name)

@@ -1,0 +1,100 @@
+"""Every query over lists, and the statements that change many contacts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.contacts.models import ContactLabel, ContactList, ContactListMember
+from crm.contacts.repository import chunks
+
+
+async def find_list(
+    session: AsyncSession, workspace_id: str, list_id: str, *, deleted: bool = False
+) -> ContactList | None:
+    """A list; when `deleted` one in the bin."""
+    query = select(ContactList).where(
+        ContactList.workspace_id == workspace_id,
+        ContactList.id == list_id,
+        ContactList.deleted_at.is_not(None) if deleted else ContactList.deleted_at.is_(None),
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def list_lists(
+    session: AsyncSession, workspace_id: str, *, after: str | None, deleted_since: datetime | None, limit: int
+) -> list[ContactList]:
+    """One page, oldest first; with `deleted_since` of those that were put into the bin after it."""
+    query = select(ContactList).where(
+        ContactList.workspace_id == workspace_id,
+        ContactList.deleted_at > deleted_since
+        if deleted_since is not None
+        else ContactList.deleted_at.is_(None),
+    )
+    if after is not None:
+        query = query.where(ContactList.id > after)
+    return list((await session.execute(query.order_by(ContactList.id).limit(limit))).scalars())
+
+
+async def count_lists(session: AsyncSession, workspace_id: str) -> int:
+    """How many are not in the bin."""
+    query = select(func.count()).where(
+        ContactList.workspace_id == workspace_id, ContactList.deleted_at.is_(None)
+    )
+    return int((await session.execute(query)).scalar_one())
+
+
+async def add_members(session: AsyncSession, list_id: str, contact_ids: Collection[str]) -> int:
+    """Put contacts into a list; how many were not in it."""
+    rows = [{"list_id": list_id, "contact_id": one} for one in contact_ids]
+    return await _add(session, ContactListMember, rows)
+
+
+async def remove_members(session: AsyncSession, list_id: str, contact_ids: Collection[str]) -> int:
+    """Take contacts out of a list; how many were in it."""
+    removed = 0
+    for part in chunks(contact_ids):
+        removed += await _run(
+            session,
+            delete(ContactListMember).where(
+                ContactListMember.list_id == list_id, ContactListMember.contact_id.in_(part)
+            ),
+        )
+    return removed
+
+
+async def add_labels(session: AsyncSession, label_id: str, contact_ids: Collection[str]) -> int:
+    """Put a label on contacts; how many had it not."""
+    rows = [{"label_id": label_id, "contact_id": one} for one in contact_ids]
+    return await _add(session, ContactLabel, rows)
+
+
+async def remove_labels(session: AsyncSession, label_id: str, contact_ids: Collection[str]) -> int:
+    """Take a label off contacts; how many had it."""
+    removed = 0
+    for part in chunks(contact_ids):
+        removed += await _run(
+            session,
+            delete(ContactLabel).where(ContactLabel.label_id == label_id, ContactLabel.contact_id.in_(part)),
+        )
+    return removed
+
+
+async def _add(session: AsyncSession, table: type[Any], rows: list[dict[str, str]]) -> int:
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    added = 0
+    for part in chunks(rows):
+        statement = insert(table).values(part).on_conflict_do_nothing().returning(table.contact_id)
+        added += len((await session.execute(statement)).all())
+    return added
+
+
+async def _run(session: AsyncSession, statement: Any) -> int:  # noqa: ANN401 - an insert or a delete
+    result = await session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)
+    return int(result.rowcount)

@@ -1,0 +1,1 @@
+"""Saved views of contacts: filter, columns and order; personal, or everybody's."""
