@@ -35,8 +35,9 @@ class Contact(Base):
         Index(None, "workspace_id", "id"),
         _present_index("ix_contacts_by_name", "workspace_id", "sort_name", "id"),
         _present_index("ix_contacts_by_contact", "workspace_id", "contacted_at", "id"),
-        _present_index("ix_contacts_by_company", "workspace_id", "company_key"),
-        _present_index("ix_contacts_by_owner", "workspace_id", "owner_id"),
+        _present_index("ix_contacts_by_company", "workspace_id", "company_key", "id"),
+        _present_index("ix_contacts_by_owner", "workspace_id", "owner_id", "id"),
+        _present_index("ix_contacts_by_country", "workspace_id", "country", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)

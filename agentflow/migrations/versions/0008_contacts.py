@@ -207,7 +207,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("merged_into_id", sa.String(length=40), nullable=True))
         batch_op.create_index(
             "ix_contacts_by_company",
-            ["workspace_id", "company_key"],
+            ["workspace_id", "company_key", "id"],
             unique=False,
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
@@ -228,7 +228,14 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_contacts_by_owner",
-            ["workspace_id", "owner_id"],
+            ["workspace_id", "owner_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_contacts_by_country",
+            ["workspace_id", "country", "id"],
             unique=False,
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
@@ -265,6 +272,11 @@ def downgrade() -> None:
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_contacts_merged_into_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_contacts_owner_id"), type_="foreignkey")
+        batch_op.drop_index(
+            "ix_contacts_by_country",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
         batch_op.drop_index(
             "ix_contacts_by_owner",
             sqlite_where=sa.text("deleted_at IS NULL"),
