@@ -389,6 +389,7 @@ def _write_mails(app: Application, jobs: Jobs) -> None:
 
 def _keep_contacts(app: Application, jobs: Jobs) -> None:
     """Reminders, and the ends of bins, of what is kept with contacts; erasure and export."""
+    load_tables()  # an erasure searches all of them
     jobs.register(
         "erase",
         partial(people.erase, app.db, app.files),

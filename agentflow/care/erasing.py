@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.care import exporting, repository
 from agentflow.care.models import Erasure
-from agentflow.care.repository import IDS_ONLY, SCANNED, Person
+from agentflow.care.repository import IDS_ONLY, SCANNED, SHARED, Person
 from agentflow.care.schemas import BackupRead, ErasureRead, StoreRead
 from agentflow.kit.db import Base, Database, now
 from agentflow.kit.errors import NotFound
@@ -25,12 +25,14 @@ from agentflow.kit.events import publish
 from agentflow.kit.files import Files
 from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
+from crm.contacts.imports.forgetting import without
 
 LEDGER = "erasures"
 JOBS = "job inputs"
 FILES = "files"
 _SHORTEST_ADDRESS = 6
 _SHORTEST_NAME = 5
+_PHONE_END = 8  # digits that tell one phone of a file from another
 _SHORTEST_TEXT = 20  # "hello" is said by everybody
 _NAMES = {"name", "first_name", "last_name"}
 _TEXTS = {"text", "question"}
@@ -129,6 +131,7 @@ async def erase(db: Database, files: Files, erasure_id: str) -> None:
         if who is not None:
             counts += await _erase_rows(session, who)
     counts += await _erase_mentions(db, erasure.workspace_id, needles)
+    counts += await _take_out(db, erasure.workspace_id, needles)
     counts["exports"] += await exporting.forget(db, files, erasure.workspace_id)
     for key in sorted(needles.files):
         counts[FILES] += await files.delete(key)
@@ -226,6 +229,41 @@ async def _erase_mentions(db: Database, workspace_id: str, needles: Needles) -> 
                         await repository.erase_by_key(session, name, row)
                 counts[name] += len(found)
     return counts
+
+
+async def _take_out(db: Database, workspace_id: str, needles: Needles) -> Counter[str]:
+    """Rows that hold many people: imports of which rows are kept."""
+    counts: Counter[str] = Counter()
+    holds = _names(needles.sure)
+    for name in SHARED:
+        async for rows in repository.pages(db, name, workspace_id):
+            for row in rows:
+                if not without(row, holds):
+                    continue
+                async with db.transaction() as session:
+                    fresh = await repository.lock_by_key(session, name, row)
+                    changes = without(fresh, holds) if fresh is not None else {}
+                    if changes:
+                        await repository.change_by_key(session, name, row, changes)
+                        counts[name] += 1
+    return counts
+
+
+def _names(sure: set[str]) -> Callable[[str], bool]:
+    """True for a text with an address of theirs; phone numbers also as they are written in their country."""
+    ends = {_digits(one)[-_PHONE_END:] for one in sure if one.startswith("+")}
+
+    def holds(text: str) -> bool:
+        said, digits = text.casefold(), _digits(text)
+        return any(one in said for one in sure) or (
+            len(digits) >= _PHONE_END and digits[-_PHONE_END:] in ends
+        )
+
+    return holds
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text if letter.isdecimal())
 
 
 async def _prove(

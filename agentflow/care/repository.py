@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
+    update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,7 +34,9 @@ from agentflow.kit.db import Base, Database
 PAGE = 300
 _OWNERS = ("contacts", "conversations", "messages")
 # Tables that point at a person only in what they hold; rows that name them are erased when they are found.
-SCANNED = ("events", "idempotency_keys", "source_previews", "job_attempts")
+SCANNED = ("events", "idempotency_keys", "source_previews", "job_attempts", "rate_counters")
+# Hold many people in one row: the one to be erased is taken out.
+SHARED = ("contact_imports", "contact_import_batches")
 # Keep ids on purpose: who did what to which record, and who was erased.
 IDS_ONLY = ("audit_entries", "erasures")
 
@@ -280,6 +283,23 @@ async def erase_by_key(session: AsyncSession, name: str, row: dict[str, Any]) ->
     """Delete one row that was read by `pages`."""
     table = Base.metadata.tables[name]
     await session.execute(delete(table).where(*(key == row[key.name] for key in table.primary_key.columns)))
+
+
+async def lock_by_key(session: AsyncSession, name: str, row: dict[str, Any]) -> dict[str, Any] | None:
+    """One row that was read by `pages`, as it is now."""
+    table = Base.metadata.tables[name]
+    query = select(table).where(*(key == row[key.name] for key in table.primary_key.columns))
+    found = (await session.execute(query.with_for_update())).mappings().one_or_none()
+    return None if found is None else dict(found)
+
+
+async def change_by_key(
+    session: AsyncSession, name: str, row: dict[str, Any], values: dict[str, str]
+) -> None:
+    """Change one row."""
+    table = Base.metadata.tables[name]
+    same = (key == row[key.name] for key in table.primary_key.columns)
+    await session.execute(update(table).where(*same).values(values))
 
 
 async def texts_of_jobs(db: Database) -> list[str]:

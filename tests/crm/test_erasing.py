@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -125,10 +126,40 @@ async def ask_in_vain(shop: Shop) -> None:
         said = {"question": QUESTION, "language": "en", "known": False, "vector": b"1234", "asked_at": at}
         await session.execute(insert(tables["unanswered_questions"]), [of_base | asked | said])
         body = json.dumps({"email": SECRETS[0]})
+        await session.execute(insert(tables["contact_imports"]), [import_of(who.workspace_id, at)])
+        cells = [["B", "Inés Quintanilla"], ["C", "612 345 678"]]
+        batch = {"import_id": "imp_1", "number": 0, "workspace_id": who.workspace_id, "row_count": 2}
+        batch["rows"] = json.dumps([[2, cells], [3, [["B", "Otto"]]]])
+        batch["refused"] = json.dumps(
+            [[5, "failed", "B", "no", cells], [6, "failed", "B", "no", [["B", "Otto"]]]]
+        )
+        await session.execute(insert(tables["contact_import_batches"]), [batch])
         stored = {"key": "k", "request_hash": "h", "status": 201, "body": body, "created_at": now(session)}
         await session.execute(
             insert(tables["idempotency_keys"]), [stored | {"workspace_id": who.workspace_id}]
         )
+
+
+def import_of(workspace_id: str, at: datetime) -> dict[str, object]:
+    """An import that still waits."""
+    columns = [{"column": 1, "header": "Mail", "samples": [SECRETS[0], "otto@example.com"]}]
+    return {
+        "id": "imp_1",
+        "workspace_id": workspace_id,
+        "created_by": "stf_1",
+        "state": "mapped",
+        "filename": "people.csv",
+        "sheet": "people",
+        "sheets": "[]",
+        "header_row": 1,
+        "hidden_rows": 0,
+        "row_count": 2,
+        "columns": json.dumps(columns),
+        "revision": 1,
+        "checked_rows": 0,
+        "dry_run": json.dumps({"first_rows": [{"row": 2, "values": {"email": SECRETS[0]}}, {"row": 3}]}),
+        "created_at": at,
+    }
 
 
 async def everything(db: Database) -> dict[str, list[str]]:
@@ -169,6 +200,11 @@ async def test_that_nothing_of_an_erased_person_is_left_and_nothing_of_another_i
     after = await everything(db)
     assert hits(after, *SECRETS) == set()
     assert hits(after, shop.ines) == {"erasures"}
+    (held,) = after["contact_imports"]
+    assert '"samples": ["otto@example.com"]' in held
+    assert '{"first_rows": [{"row": 3}]}' in held
+    (batch,) = after["contact_import_batches"]
+    assert '[[2, []], [3, [["b", "otto"]]]]|[[6, "failed", "b", "no", [["b", "otto"]]]]' in batch
     erased = {one.store: one.erased for one in report.stores}
     assert erased["messages"] == 2
     assert erased["conversation_words"] > 5
