@@ -21,6 +21,7 @@ from agentflow.api import (
     channels,
     contact_files,
     contact_lists,
+    contact_merges,
     contact_properties,
     contact_records,
     contacts,
@@ -99,7 +100,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     ):
         _tell_scopes(part.router)
         api.include_router(part.router)
-    for part in (contact_records, contact_files, custom_objects, care):
+    for part in (contact_records, contact_files, contact_merges, custom_objects, care):
         _tell_scopes(part.router)
         api.include_router(part.router)
     app.include_router(api)

@@ -6,6 +6,7 @@ from agentflow.kit.db import Database
 from crm.contacts.activity import service as activity
 from crm.contacts.media import service as media
 from crm.contacts.media.service import Files
+from crm.contacts.merging import service as merging
 from crm.contacts.notes import service as notes
 from crm.contacts.objects import service as objects
 from crm.contacts.reminders import service as reminders
@@ -17,6 +18,7 @@ async def purge(db: Database, files: Files) -> None:
     await notes.purge(db)
     await reminders.purge(db)
     await objects.purge(db)
+    await merging.purge(db)
     await media.purge(db, files)
 
 

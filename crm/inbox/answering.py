@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit.ids import new_id
 from channels import outbox
 from channels.messages import OutboundMessage, TextBody
-from crm.inbox import events, repository
+from crm.inbox import events, repository, trail
 from crm.inbox.errors import AnswerSuperseded, OwnerChanged
 from crm.inbox.models import Conversation, Message
 from crm.inbox.ownership import append, hand_over, lock, settle_takeover
@@ -154,6 +154,7 @@ async def finish_answer(session: AsyncSession, answering: Answering, outcome: An
     message.trace = json.dumps(dict(outcome.trace), ensure_ascii=False, default=str)
     message.language, message.action = outcome.language, outcome.action
     message.answers_seq = conversation.answered_seq = answering.answers_seq
+    await trail.note_message(session, conversation, message)
     conversation.language = outcome.language
     conversation.answer_id, conversation.attempt = None, 0
     conversation.failed_turns = conversation.failed_turns + 1 if outcome.failed else 0

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.events import Event, prune_events, publish
 from channels.messages import VisitorCitation, VisitorSentence
+from crm.inbox import trail
 from crm.inbox.models import Conversation, Message
 from crm.inbox.schemas import Answering, CitationRead, MessageStatus, SentenceRead
 from crm.teams import texts
@@ -37,6 +38,7 @@ def publish_assignment(session: AsyncSession, conversation: Conversation) -> Non
     owner = ("owner_kind", "agent_id", "staff_id", "team_id", "handoff_reason", "owner_epoch")
     payload = {name: getattr(conversation, name) for name in owner}
     publish_to_staff(session, conversation, "assignment", payload)
+    trail.note_owner(session, conversation)
 
 
 def publish_to_staff(

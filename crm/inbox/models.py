@@ -14,7 +14,7 @@ _FILTERED = ("status", "owner_kind", "agent_id", "staff_id", "team_id", "channel
 
 
 class Conversation(Base):
-    """All talk with one contact over one channel account. Its row is the lock for everything in it.
+    """All talk with one name of a contact on a channel account. Its row is the lock for everything in it.
 
     `owner_epoch` rises with every change of owner; an answer is valid only for the epoch it began in.
     `agent_id` is the AI agent to which a hand-back returns. Agents lie above this package, so no foreign key.
@@ -22,7 +22,9 @@ class Conversation(Base):
 
     __tablename__ = "conversations"
     __table_args__ = (
-        Index(None, "account_id", "contact_id", unique=True),
+        # A person may be known by several names on one account: two browsers, merged later.
+        Index(None, "account_id", "contact_ref", unique=True),
+        Index(None, "contact_id", "last_message_at"),
         Index(None, "workspace_id", "last_message_at", "id"),
         # One for each thing the list is filtered by: a page is read from its end, however rare the value.
         *(

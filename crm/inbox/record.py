@@ -13,7 +13,7 @@ from agentflow.kit.settings import TurnSettings
 from channels import ChannelAccount
 from channels.messages import EventKind, InboundEvent
 from crm.contacts import service as contacts
-from crm.inbox import events, repository
+from crm.inbox import events, repository, trail
 from crm.inbox.errors import ConversationNotFound, MessageNotFound
 from crm.inbox.models import Conversation, Message
 from crm.inbox.ownership import append, settle_takeover
@@ -32,8 +32,8 @@ async def open_conversation(
     contact_id = await contacts.open_contact(
         session, workspace_id, channel=account.channel, account_id=account.id, ref=contact_ref, locale=locale
     )
-    found = await repository.lock_conversation_of_contact(
-        session, workspace_id, account_id=account.id, contact_id=contact_id
+    found = await repository.lock_conversation_of_ref(
+        session, workspace_id, account_id=account.id, contact_ref=contact_ref
     )
     if found is None:
         route = await repository.find_route(session, workspace_id, account.id)
@@ -53,8 +53,8 @@ async def open_conversation(
             "last_message_at": now(session),
         }
         await repository.add_conversation(session, values)
-        found = await repository.lock_conversation_of_contact(
-            session, workspace_id, account_id=account.id, contact_id=contact_id
+        found = await repository.lock_conversation_of_ref(
+            session, workspace_id, account_id=account.id, contact_ref=contact_ref
         )
         if found is not None and found.id == values["id"]:
             events.publish_conversation(session, found)
@@ -90,6 +90,7 @@ async def record(
     set_status(session, conversation, ConversationStatus.OPEN)
     await session.flush()
     await contacts.note_message(session, account.workspace_id, conversation.contact_id)
+    await trail.note_message(session, conversation, message)
     if conversation.owner_kind == OwnerKind.AGENT:
         await jobs.enqueue(
             session,
@@ -115,6 +116,7 @@ def set_status(
         return
     conversation.status, conversation.snoozed_until = status, until
     events.publish_conversation(session, conversation)
+    trail.note_status(session, conversation)
 
 
 async def receive(

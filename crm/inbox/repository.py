@@ -47,14 +47,14 @@ async def lock_conversation_by_job(session: AsyncSession, conversation_id: str) 
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def lock_conversation_of_contact(
-    session: AsyncSession, workspace_id: str, *, account_id: str, contact_id: str
+async def lock_conversation_of_ref(
+    session: AsyncSession, workspace_id: str, *, account_id: str, contact_ref: str
 ) -> Conversation | None:
-    """The conversation with a contact over an account, locked."""
+    """The conversation with the contact that an account calls `contact_ref`, locked."""
     query = select(Conversation).where(
         Conversation.workspace_id == workspace_id,
         Conversation.account_id == account_id,
-        Conversation.contact_id == contact_id,
+        Conversation.contact_ref == contact_ref,
     )
     query = query.with_for_update().execution_options(populate_existing=True)
     return (await session.execute(query)).scalar_one_or_none()
@@ -73,10 +73,10 @@ async def find_conversation_of_ref(
 
 
 async def add_conversation(session: AsyncSession, values: Mapping[str, object]) -> None:
-    """Insert it unless the contact has one on this account; waits for whoever is inserting it just now."""
+    """Insert it unless the account has one with this name; waits for whoever is inserting it just now."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = insert(Conversation).values(dict(values))
-    await session.execute(statement.on_conflict_do_nothing(index_elements=["account_id", "contact_id"]))
+    await session.execute(statement.on_conflict_do_nothing(index_elements=["account_id", "contact_ref"]))
 
 
 async def list_conversations(

@@ -12,7 +12,7 @@ from agentflow.kit.pagination import BadCursor
 from channels import outbox
 from channels import service as channels
 from channels.messages import TextBody
-from crm.inbox import repository
+from crm.inbox import repository, trail
 from crm.inbox.answering import add_sentences, begin_answer, finish_answer, outbound_of
 from crm.inbox.assignment import assign, change_status, wake
 from crm.inbox.errors import ConversationNotFound, NotYourConversation
@@ -190,6 +190,7 @@ async def reply_as_staff(session: AsyncSession, who: StaffLike, conversation_id:
         raise NotYourConversation("Take the conversation over before you answer in it.")
     message = append(session, conversation, author="staff", text=text, status=MessageStatus.QUEUED)
     message.staff_id = who.id
+    await trail.note_message(session, conversation, message)
     if conversation.answered_seq < conversation.last_inbound_seq:
         message.answers_seq = conversation.answered_seq = conversation.last_inbound_seq
     outbound = outbound_of(conversation, message, TextBody(text))

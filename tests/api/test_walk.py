@@ -117,6 +117,7 @@ def body_for(method: str, path: str, real: dict[str, str]) -> object:
         ("post", "/notes"): {"text": "x"},
         ("post", "/reminders"): {"text": "x", "due_at": "2026-03-02T09:30:00Z"},
         ("patch", "/{reminder_id}"): {"text": "x"},
+        ("post", "/merge"): {"other_id": "con_none"},
         ("post", "/records"): {"values": {}},
         ("put", "/records"): {"values": {}},
         ("patch", "/{record_id}"): {"values": {}},
@@ -151,6 +152,9 @@ def real_ids(app: LiveApp) -> dict[str, str]:
         "definition_id": kind,
         "record_id": made(app, f"/object-definitions/{kind}/records", {"values": {"number": "1"}}),
         "file_id": file["id"],
+        "merge_id": app.api("POST", f"/contacts/{contact}/merge", {"other_id": made(app, "/contacts", {})})[
+            1
+        ]["id"],
         "property_id": made(app, "/contact-properties", {"key": "walked", "name": "Walked", "type": "text"}),
         "import_id": app.send_file("/api/v1/contact-imports", "a.csv", b"Email\nada@example.com\n")[1]["id"],
         "list_id": made(app, "/contact-lists", {"name": "walked"}),

@@ -15,6 +15,20 @@ depends_on = None
 
 def upgrade() -> None:
     """What is kept with a contact: notes, reminders, activity, media, objects."""
+    # A contact may have several names on one account, once two are merged: a talk is with a name.
+    op.drop_index(op.f("ix_conversations_account_id_conversations_contact_id"), table_name="conversations")
+    op.create_index(
+        op.f("ix_conversations_account_id_conversations_contact_ref"),
+        "conversations",
+        ["account_id", "contact_ref"],
+        unique=True,
+    )
+    op.create_index(
+        op.f("ix_conversations_contact_id_conversations_last_message_at"),
+        "conversations",
+        ["contact_id", "last_message_at"],
+        unique=False,
+    )
     op.create_table(
         "object_definitions",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -148,6 +162,7 @@ def upgrade() -> None:
         sa.Column("merged_id", sa.String(length=40), nullable=False),
         sa.Column("moved", EncryptedText(), nullable=False),
         sa.Column("filled", EncryptedText(), nullable=False),
+        sa.Column("forgotten", sa.Boolean(), nullable=False),
         sa.Column("merged_by", sa.String(length=40), nullable=False),
         sa.Column("merged_at", UtcDateTime(), nullable=False),
         sa.Column("undone_at", UtcDateTime(), nullable=True),
@@ -280,6 +295,16 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo it."""
+    op.drop_index(
+        op.f("ix_conversations_contact_id_conversations_last_message_at"), table_name="conversations"
+    )
+    op.drop_index(op.f("ix_conversations_account_id_conversations_contact_ref"), table_name="conversations")
+    op.create_index(
+        op.f("ix_conversations_account_id_conversations_contact_id"),
+        "conversations",
+        ["account_id", "contact_id"],
+        unique=True,
+    )
     op.drop_index("ix_object_values_number", table_name="object_values")
     op.drop_index("ix_object_values_key", table_name="object_values")
     op.drop_table("object_values")

@@ -21,7 +21,10 @@ class ContactMerge(Base):
     survivor_id: Mapped[str] = mapped_column(String(40), ForeignKey("contacts.id", ondelete="CASCADE"))
     merged_id: Mapped[str] = mapped_column(String(40), ForeignKey("contacts.id", ondelete="CASCADE"))
     moved: Mapped[str] = mapped_column(EncryptedText)  # JSON: table → keys of the rows that moved
-    filled: Mapped[str] = mapped_column(EncryptedText)  # JSON: field → what it was and what it became
+    filled: Mapped[str] = mapped_column(
+        EncryptedText
+    )  # JSON: fields' old and new values, addresses' old places
+    forgotten: Mapped[bool]  # too old to be undone: the two above are empty
     merged_by: Mapped[str] = mapped_column(String(40))
     merged_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
