@@ -56,3 +56,17 @@ def test_that_failed_log_ins_are_listed_as_an_alert(live_app: LiveApp) -> None:
             stranger.post("/auth/login", json={"email": person.email, "password": "not it"})
         found = {(alert["kind"], alert["subject"]) for alert in admin.get("/alerts").json()["items"]}
         assert ("failed_log_ins", known[person.email]) in found
+
+
+def test_that_three_exports_within_an_hour_are_an_alert(live_app: LiveApp) -> None:
+    with browser_of(live_app) as admin:
+        log_in(admin, add_person(live_app))
+        for _ in range(3):
+            assert admin.get("/contact-exports/contacts.csv").status_code == 200
+
+        def kinds() -> list[str]:
+            return [alert["kind"] for alert in admin.get("/alerts").json()["items"]]
+
+        live_app.wait_until(lambda: kinds() == ["mass_export"], 10, every=0.3)
+        exported = admin.get("/audit", params={"action": "contacts.exported"}).json()["items"]
+        assert [entry["amount"] for entry in exported] == [0, 0, 0]
