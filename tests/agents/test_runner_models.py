@@ -17,6 +17,7 @@ from agentflow.kit.telemetry import SENTENCES
 from agentflow.llm import service as llm
 from crm.inbox.schemas import HistoryLine
 from crm.teams import service as teams
+from crm.teams.schemas import Role
 from tests.agents.conftest import Shop
 from tests.fixtures.model_server import (
     BadJson,
@@ -312,7 +313,12 @@ async def test_that_a_refused_key_opens_the_circuit_and_tells_the_admins(
 ) -> None:
     async with shop.db.transaction() as session:
         await teams.create_staff_member(
-            session, shop.workspace_id, email="admin@shop.example", name="Ada", password_hash="x"
+            session,
+            shop.workspace_id,
+            email="admin@shop.example",
+            name="Ada",
+            password_hash="x",
+            role=Role.ADMIN,
         )
     connection = await shop.connect(server, name="first", position=1)
     await shop.connect(second_server, name="second", position=2)
