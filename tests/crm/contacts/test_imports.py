@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +20,7 @@ from crm.contacts.imports import service as imports
 from crm.contacts.imports.schemas import ImportDetail, ImportState, Mapping, RowOutcome, Summary
 from crm.contacts.schemas import ContactCreate, ContactRead, ContactSource, ContactUpdate, PropertyType
 from crm.teams.schemas import Scope
+from knowledge.limits import MAX_UNPACKED_BYTES
 from knowledge.reading import ReaderPool
 from tests.crm.contacts.importing import Desk, make_desk
 
@@ -200,6 +203,14 @@ async def test_that_a_bad_mapping_is_refused_with_its_place(desk: Desk) -> None:
     assert refused.value.code == "no_mapping"
 
 
+def bomb() -> bytes:
+    """A small file that unpacks to more than a workbook may."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("xl/workbook.xml", bytes(MAX_UNPACKED_BYTES + 1))
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "code"),
     [
@@ -211,8 +222,25 @@ async def test_that_a_bad_mapping_is_refused_with_its_place(desk: Desk) -> None:
         ("a.csv", b"Email\n" + b"x\n" * 1000, "too_many_rows"),
         ("a.xlsx", b"PK\x03\x04 nothing", "corrupt"),
         ("a.csv", bytes(range(256)) * 40, "corrupt"),
+        ("a.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + "EncryptedPackage".encode("utf-16-le"), "encrypted"),
+        ("a.xlsx", bomb(), "too_large"),
+        ("a.ods", bomb(), "too_large"),
+        ("a.csv", b"Email\n" + b"x" * (20 * 1024 * 1024), "too_large"),
     ],
-    ids=["pdf", "empty", "only a header", "no header", "columns", "rows", "broken", "binary"],
+    ids=[
+        "pdf",
+        "empty",
+        "only a header",
+        "no header",
+        "columns",
+        "rows",
+        "broken",
+        "binary",
+        "locked",
+        "bomb",
+        "ods",
+        "big",
+    ],
 )
 async def test_that_what_is_no_table_of_contacts_is_refused_by_name(
     desk: Desk, name: str, content: bytes, code: str
