@@ -49,6 +49,11 @@ def test_that_a_file_is_imported_and_its_export_changes_nothing(live_app: LiveAp
         "summary"
     ]
     assert again["summary"]["skipped"] == rows
+    some = {"filter": {"property": "label", "operator": "has", "value": "vip"}}
+    _, filtered = live_app.call("POST", "/api/v1/contact-exports", some, token=live_app.api_key)
+    assert [line.split(",")[1] for line in filtered.splitlines()[1:]] == ['"Ada"']
+    bad = {"filter": {"property": "nothing", "operator": "equals", "value": "x"}}
+    assert live_app.api("POST", "/contact-exports", bad)[1]["code"] == "unknown_property"
     assert live_app.api("DELETE", f"/contact-imports/{done['id']}")[0] == 204
     assert live_app.api("GET", f"/contact-imports/{done['id']}")[0] == 404
 

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database
-from crm.contacts import service as contacts
 from crm.contacts.cells import BOM, csv_lines, joined
+from crm.contacts.exports.schemas import ContactExport
+from crm.contacts.filters import service as filters
+from crm.contacts.filters.schemas import ContactSearch
 from crm.contacts.imports.columns import EXPORTED
 from crm.contacts.imports.schemas import PROPERTY
 from crm.contacts.imports.words import TARGETS, plain
 from crm.contacts.properties import service as properties
 from crm.contacts.schemas import ContactRead, PropertyValue
 from crm.teams import directory
+from crm.teams.service import Principal
 
-_PAGE = 500
+_PAGE = 200
 _SEPARATORS = re.compile(r"[;,|\n]")
 _FURTHER = ("Display name", "Source", "Created", "Last contact")  # not read back
 _LIKE_GROUPS = re.compile(r"-?\d{1,3}\.\d{3}$")
@@ -36,23 +39,23 @@ class _Layout:
     owners: Mapping[str, str]
 
 
-async def contacts_csv(db: Database, workspace_id: str) -> AsyncIterator[str]:
-    """Every contact that is not in the bin, newest first."""
+async def contacts_csv(db: Database, who: Principal, wanted: ContactExport) -> AsyncIterator[str]:
+    """The contacts that are wanted and not in the bin, newest first. Raises what refuses a filter."""
+    search = ContactSearch(**{name: getattr(wanted, name) for name in type(wanted).model_fields}, limit=_PAGE)
     async with db.read() as session:
-        layout = await _layout(session, workspace_id)
+        layout = await _layout(session, who.workspace_id)
+        first = await filters.search(session, who, search)
 
     async def lines() -> AsyncIterator[str]:
         yield BOM + csv_lines([[*EXPORTED, *layout.headers, *_FURTHER]])
-        before: str | None = None
+        page = first
         while True:
-            async with db.read() as session:
-                page = await contacts.list_contacts(
-                    session, workspace_id, deleted=False, before=before, limit=_PAGE
-                )
-            if not page:
+            yield csv_lines(_cells(contact, layout) for contact in page.items)
+            if page.next_cursor is None:
                 return
-            yield csv_lines(_cells(contact, layout) for contact in page)
-            before = page[-1].id
+            async with db.read() as session:
+                following = search.model_copy(update={"cursor": page.next_cursor})
+                page = await filters.search(session, who, following)
 
     return lines()
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agentflow.kit.db import Database
 from agentflow.kit.settings import IngestSettings
 from crm.contacts import service as contacts
+from crm.contacts.exports.schemas import ContactExport
 from crm.contacts.exports.service import contacts_csv
 from crm.contacts.folding import fold
 from crm.contacts.labels.schemas import MAX_NAME
@@ -75,7 +76,7 @@ async def test_that_an_export_reads_back_to_the_same_contacts(
             )
         assert [one.refusal for one in made] == [None] * len(rows)
         before = await _everybody(ours)
-        exported = "".join([part async for part in await contacts_csv(db, ours.workspace_id)])
+        exported = "".join([part async for part in await contacts_csv(db, ours.who, ContactExport())])
 
         again = await ours.whole("contacts.csv", exported.encode())
         assert again.summary is not None
