@@ -156,12 +156,12 @@ async def addresses_of(
     """The addresses of contacts in their order."""
     found: defaultdict[str, list[ContactAddress]] = defaultdict(list)
     for part in chunks(contact_ids):
-        query = select(ContactAddress).where(
-            ContactAddress.workspace_id == workspace_id, ContactAddress.contact_id.in_(part)
-        )
+        # With the workspace in it SQLite would read all of its addresses: it takes the longer index.
+        query = select(ContactAddress).where(ContactAddress.contact_id.in_(part))
         query = query.order_by(ContactAddress.contact_id, ContactAddress.place)
         for one in (await session.execute(query)).scalars():
-            found[one.contact_id].append(one)
+            if one.workspace_id == workspace_id:
+                found[one.contact_id].append(one)
     return found
 
 
@@ -235,7 +235,9 @@ async def replace_addresses(
     for part in chunks(replaced):
         pair = tuple_(ContactAddress.contact_id, ContactAddress.kind)
         await session.execute(
-            delete(ContactAddress).where(pair.in_(part)).execution_options(synchronize_session=False)
+            delete(ContactAddress)
+            .where(ContactAddress.contact_id.in_({one for one, _ in part}), pair.in_(part))
+            .execution_options(synchronize_session=False)
         )
     await add_rows(session, ContactAddress, rows)
 

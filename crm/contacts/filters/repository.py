@@ -72,7 +72,7 @@ async def find_page(
     limit: int,
 ) -> list[Contact]:
     """One page of the contacts for which all conditions hold."""
-    query = _found(session, select(Contact), workspace_id, conditions, text)
+    query = _found(session, select(Contact), workspace_id, conditions, text, sort)
     order = (_SORTS[sort], Contact.id) if sort in _SORTS else (Contact.id,)
     if after is not None:
         position = tuple_(*order)
@@ -113,16 +113,19 @@ def _found(
     workspace_id: str,
     conditions: Collection[Checked],
     text: tuple[str, str] | None,
+    sort: Sort = Sort.CREATED,
 ) -> Select[Any]:
-    sql = _Sql(workspace_id, sqlite=session.get_bind().dialect.name == "sqlite")
+    sql = _Sql(workspace_id, sqlite=session.get_bind().dialect.name == "sqlite", sort=sort)
     query = query.where(Contact.workspace_id == workspace_id, Contact.deleted_at.is_(None))
     query = query.where(*(sql.of(condition) for condition in conditions))
     return query if text is None else query.where(sql.anywhere(*text))
 
 
 class _Sql:
-    def __init__(self, workspace_id: str, *, sqlite: bool) -> None:
+    def __init__(self, workspace_id: str, *, sqlite: bool, sort: Sort) -> None:
         self.workspace_id, self.sqlite = workspace_id, sqlite
+        walked = _SORTS[sort].key if sort in _SORTS else ""  # is in the index of the order already
+        self.looked_up = _INDEXED - {walked} if sqlite else frozenset[str]()
 
     def of(self, condition: Checked) -> Clause:
         """A condition as SQL over contacts."""
@@ -166,7 +169,7 @@ class _Sql:
         return self._column(target, test)
 
     def _column(self, target: Target, test: Test) -> Clause:
-        if not self.sqlite or target.name not in _INDEXED:
+        if target.name not in self.looked_up:
             return self._of_column(Contact, target, test)
         # SQLite walks the order and would fetch each row to look at it; an index of the column is faster.
         other = aliased(Contact)
