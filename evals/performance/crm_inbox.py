@@ -236,24 +236,26 @@ def _one(ground: Ground, dice: random.Random, number: int, key: str, secret: byt
         "created_at": at,
         **common,
     }
-    who = {
-        "id": contact,
+    labelled = dice.random() < 0.01
+    return {
+        "contacts": [{**_who(number, at), "id": contact, **common}],
+        "conversations": [conversation],
+        "messages": [message],
+        "read_positions": [{"staff_id": ground.staff[0], "conversation_id": here, "seq": 1, **common}] * read,
+        "contact_labels": [{"contact_id": contact, "label_id": ground.label}] * labelled,
+        "conversation_words": [{"word": word, "conversation_id": here, "seq": 1, **common} for word in words],
+    }
+
+
+def _who(number: int, at: datetime) -> dict[str, Any]:
+    """The contact of a conversation."""
+    return {
         "name": f"Name-{number} Surname",
         "source": "widget",
         "sort_name": f"name-{number} surname",
         "contacted_at": at,
         "created_at": at,
         "updated_at": at,
-        **common,
-    }
-    labelled = dice.random() < 0.01
-    return {
-        "contacts": [who],
-        "conversations": [conversation],
-        "messages": [message],
-        "read_positions": [{"staff_id": ground.staff[0], "conversation_id": here, "seq": 1, **common}] * read,
-        "contact_labels": [{"contact_id": contact, "label_id": ground.label}] * labelled,
-        "conversation_words": [{"word": word, "conversation_id": here, "seq": 1, **common} for word in words],
     }
 
 
