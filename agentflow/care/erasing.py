@@ -125,11 +125,12 @@ async def erase(db: Database, files: Files, erasure_id: str) -> None:
     entry = {"id": erasure.id, "workspace_id": erasure.workspace_id, "contact_ids": ids}
     await files.put(f"{LEDGER}/{erasure.id}", json.dumps(entry).encode())
     needles = await _collect(db, erasure, ids)
-    counts: Counter[str] = Counter()
+    counts = Counter({one["store"]: one["erased"] for one in json.loads(erasure.report or "[]")})
     async with db.transaction() as session:
         who = await repository.find_person(session, erasure.workspace_id, ids)
         if who is not None:
             counts += await _erase_rows(session, who)
+            await _note(session, erasure_id, counts)
     counts += await _erase_mentions(db, erasure.workspace_id, needles)
     counts += await _take_out(db, erasure.workspace_id, needles)
     counts["exports"] += await exporting.forget(db, files, erasure.workspace_id)
@@ -144,6 +145,14 @@ async def erase(db: Database, files: Files, erasure_id: str) -> None:
         done.report = json.dumps([one.model_dump() for one in report])
         told = {"erasure_id": erasure_id, "left": sum(one.left for one in report)}
         publish(session, done.workspace_id, stream=erasure_id, kind="contact_erased", payload=told)
+
+
+async def _note(session: AsyncSession, erasure_id: str, counts: Counter[str]) -> None:
+    """What is gone so far, for the run that comes after a crash."""
+    erasure = await repository.find_erasure_of_job(session, erasure_id)
+    if erasure is not None:
+        so_far = [StoreRead(store=name, searched=0, erased=n, left=0, alike=0) for name, n in counts.items()]
+        erasure.report = json.dumps([one.model_dump() for one in so_far])
 
 
 async def give_up(db: Database, erasure_id: str) -> None:

@@ -18,7 +18,7 @@ from agentflow.care.backup import backup
 from agentflow.care.restore import restore
 from agentflow.care.schemas import ErasureRead
 from agentflow.kit.db import Base, Database, now
-from agentflow.kit.errors import NotFound
+from agentflow.kit.errors import NotFound, Unavailable
 from agentflow.kit.events import publish
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.settings import Settings
@@ -220,6 +220,27 @@ async def test_that_nothing_of_an_erased_person_is_left_and_nothing_of_another_i
     await erasing.erase(db, shop.files, report.id)  # the job may run twice
     async with db.read() as session:
         assert await erasing.get(session, shop.who.workspace_id, report.id) == report
+
+
+class Refusing(LocalFiles):
+    """A store that is away when a file is to be deleted."""
+
+    async def delete(self, key: str) -> bool:
+        raise Unavailable("The file store does not answer.")
+
+
+async def test_that_a_run_that_broke_off_is_taken_up_with_what_it_looked_for(shop: Shop) -> None:
+    db = shop.talk.db
+    async with db.transaction() as session:
+        asked = await erasing.request(session, shop.who.workspace_id, shop.ines, requested_by="stf_1")
+    with pytest.raises(Unavailable):
+        await erasing.erase(db, Refusing(shop.files.folder), asked.id)
+    await erasing.erase(db, shop.files, asked.id)
+    async with db.read() as session:
+        report = await erasing.get(session, shop.who.workspace_id, asked.id)
+    erased = {one.store: one.erased for one in report.stores}
+    assert (report.left, erased["messages"], erased["contacts"], erased["files"]) == (0, 2, 1, 1)
+    assert hits(await everything(db), *SECRETS) == set()
 
 
 async def test_that_another_workspace_erases_and_sees_nothing(shop: Shop) -> None:
