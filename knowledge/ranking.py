@@ -166,7 +166,7 @@ def _best_of_each(scores: FloatVector, counts: IntVector) -> FloatVector:
 
 def _z(values: FloatVector) -> FloatVector:
     """Standard scores; all zero when the values do not differ."""
-    spread = float(values.std())
+    spread = float(values.std()) if len(values) else 0.0
     return (values - values.mean()) / spread if spread > 1e-6 else np.zeros_like(values)
 
 
