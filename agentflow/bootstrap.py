@@ -38,6 +38,8 @@ from crm.contacts.imports import service as imports
 from crm.contacts.reminders import firing
 from crm.inbox import service as inbox
 from crm.inbox.notes import service as notes
+from crm.inbox.routing import deciding
+from crm.inbox.routing import service as routing
 from crm.inbox.words import indexing
 from crm.teams import service as teams
 from crm.teams.staff import links
@@ -175,6 +177,7 @@ async def start(settings: Settings, *, jobs: bool = True) -> AsyncIterator[Appli
             stopping=asyncio.Event(),
         )
         db.jobs = application.jobs or NoJobs()
+        db.ports[deciding.PORT] = _agent_exists()
         if application.jobs is not None:
             await _work(application, application.jobs, sender, stack)
         yield application
@@ -213,6 +216,12 @@ async def open_files(settings: Settings, stack: AsyncExitStack) -> Files:
     files = await asyncio.to_thread(open_bucket, settings.files)
     stack.callback(files.close)
     return files
+
+
+def _agent_exists() -> deciding.AgentExists:
+    from agentflow.agents import service as agents
+
+    return agents.exists
 
 
 def _open_index(settings: Settings) -> VectorIndex:
@@ -364,6 +373,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("syncs", app.settings.sync.poll_seconds, enqueue_due)
     jobs.every("snoozes", SNOOZE_SECONDS, partial(inbox.wake, app.db))
     jobs.every("bin", HOUR, purge)
+    jobs.every("routing_rules", HOUR, partial(routing.purge, app.db))
     jobs.every("words", MINUTE, partial(indexing.sweep, app.db))
     jobs.every("notes", HOUR, partial(notes.purge, app.db))
     jobs.every("orphans", 24 * HOUR, reconcile)

@@ -120,6 +120,15 @@ async def get_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> 
     return agent
 
 
+async def exists(session: AsyncSession, workspace_id: str, agent_id: str) -> bool:
+    """Whether there is such an agent, outside the bin."""
+    try:
+        await get_agent(session, workspace_id, agent_id)
+    except AgentNotFound:
+        return False
+    return True
+
+
 async def list_agents(
     session: AsyncSession,
     workspace_id: str,

@@ -41,6 +41,7 @@ from agentflow.api import (
     model_connections,
     people,
     previews,
+    routing_rules,
     search,
     sources,
     staff,
@@ -80,7 +81,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         ],
     )
     errors.install(app)
-    about_conversations = (conversation_search, inbox, conversation_notes, events)
+    about_conversations = (conversation_search, inbox, conversation_notes, routing_rules, events)
     about_contacts = (contact_properties, contact_lists, contacts, imports, exports)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     about_knowledge = (knowledge, sources, previews, search, gaps)

@@ -112,6 +112,13 @@ async def assign(conversation_id: str, data: Assignment, app: App, who: InboxWri
     return await _read(app, who, conversation_id)
 
 
+@router.post("/{conversation_id}/route")
+async def route_again(conversation_id: str, app: App, who: InboxWriter) -> ConversationRead:
+    """Let the routing rules decide anew; where none holds it goes back to its agent."""
+    await inbox.route_again(app.db, who, conversation_id)
+    return await _read(app, who, conversation_id)
+
+
 @router.post("/{conversation_id}/status")
 async def change_status(
     conversation_id: str, data: StatusUpdate, app: App, who: InboxWriter

@@ -187,6 +187,7 @@ class Database:
         self.clock = clock or SystemClock()
         self.jobs: object | None = None
         self.before_commit: list[Callable[[AsyncSession], Awaitable[None]]] = []  # of every transaction
+        self.ports: dict[str, object] = {}  # what services ask of rooms above them; bootstrap fills it
         self.after_commit: list[Callable[[AsyncSession], None]] = []  # each is called with what was committed
         self.engine = _make_engine(settings, cipher or load_cipher(settings))
         self._word_keys = [_derive(key, b"words") for key in _written_keys(settings)]
@@ -221,6 +222,7 @@ class Database:
             "jobs": self.jobs,
             "before_commit": [],
             "word_keys": self._word_keys,
+            **self.ports,
         }
         with _only_one():
             async with self._sessions(info=info) as session:

@@ -11,6 +11,8 @@ from crm.inbox.errors import ConversationNotFound
 from crm.inbox.models import Conversation
 from crm.inbox.ownership import hand_back, leave_waiting, lock, take_over
 from crm.inbox.record import set_status
+from crm.inbox.routing import deciding
+from crm.inbox.routing.schemas import Opening
 from crm.inbox.schemas import Assignment, ConversationStatus, InWorkspace, StatusUpdate
 from crm.teams import service as teams
 
@@ -32,6 +34,22 @@ async def assign(db: Database, who: InWorkspace, conversation_id: str, to: Assig
             staff = await teams.get_staff_member(session, who.workspace_id, to.staff_id)
         return await take_over(db, staff, conversation_id)
     return await leave_waiting(db, who.workspace_id, conversation_id, team_id=to.team_id)
+
+
+async def route_again(db: Database, who: InWorkspace, conversation_id: str) -> Conversation:
+    """Let the routing rules decide anew; where none holds it goes back to its agent.
+
+    Raises ConversationNotFound, NoAgent, TakeoverLost.
+    """
+    async with db.transaction() as session:
+        one = await lock(session, who.workspace_id, conversation_id)
+        language = one.locale or one.language
+        opened = Opening(who.workspace_id, one.contact_id, one.channel, one.account_id, language)
+        decision = await deciding.decide(session, opened)
+        if decision is None:
+            return await hand_back(session, who, conversation_id)
+    to = Assignment(agent_id=decision.agent_id, team_id=decision.team_id, staff_id=decision.staff_id)
+    return await assign(db, who, conversation_id, to)
 
 
 async def change_status(

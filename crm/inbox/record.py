@@ -15,8 +15,10 @@ from channels.messages import EventKind, InboundEvent
 from crm.contacts import service as contacts
 from crm.inbox import events, repository, trail
 from crm.inbox.errors import ConversationNotFound, MessageNotFound
-from crm.inbox.models import Conversation, Message
+from crm.inbox.models import Conversation, Message, Route
 from crm.inbox.ownership import append, settle_takeover
+from crm.inbox.routing import deciding as routing
+from crm.inbox.routing.schemas import Decision, Opening
 from crm.inbox.schemas import ConversationStatus, MessageStatus, OwnerKind, Recorded, advance
 from crm.inbox.words import indexing
 
@@ -26,7 +28,7 @@ async def open_conversation(
 ) -> Conversation:
     """The conversation with whom the account calls `contact_ref`, locked; a new one on first sight.
 
-    The account's route decides who owns a new one: its agent, or nobody.
+    Routing rules decide who owns a new one, else the account's route: its agent, or nobody.
     """
     workspace_id = account.workspace_id
     contact_id = await contacts.open_contact(
@@ -37,6 +39,8 @@ async def open_conversation(
     )
     if found is None:
         route = await repository.find_route(session, workspace_id, account.id)
+        opened = Opening(workspace_id, contact_id, account.channel, account.id, locale)
+        decision = await routing.decide(session, opened)
         values = {
             "id": new_id("cnv"),
             "workspace_id": workspace_id,
@@ -45,8 +49,7 @@ async def open_conversation(
             "channel": account.channel,
             "contact_ref": contact_ref,
             "locale": locale,
-            "owner_kind": OwnerKind.AGENT if route else OwnerKind.NOBODY,
-            "agent_id": route.agent_id if route else None,
+            **_owner(decision, route),
             "status": ConversationStatus.OPEN,
             "search_key": indexing.current_key(session),
             "created_at": now(session),
@@ -58,10 +61,23 @@ async def open_conversation(
         )
         if found is not None and found.id == values["id"]:
             events.publish_conversation(session, found)
+            events.publish_assignment(session, found)
     if found is None:
         raise ConversationNotFound("The conversation is gone.")
     await settle_takeover(session, found)
     return found
+
+
+def _owner(decision: Decision | None, route: Route | None) -> dict[str, object]:
+    """By a rule, else by the account's route; `agent_id` is where a hand-back would go in any case."""
+    agent_id = route.agent_id if route else None
+    if decision is None:
+        return {"owner_kind": OwnerKind.AGENT if route else OwnerKind.NOBODY, "agent_id": agent_id}
+    if decision.agent_id is not None:
+        return {"owner_kind": OwnerKind.AGENT, "agent_id": decision.agent_id}
+    kind = OwnerKind.STAFF if decision.staff_id else OwnerKind.NOBODY
+    to = {"staff_id": decision.staff_id, "team_id": decision.team_id}
+    return {"owner_kind": kind, "agent_id": agent_id, **to}
 
 
 async def record(

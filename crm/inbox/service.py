@@ -14,7 +14,7 @@ from channels import service as channels
 from channels.messages import TextBody
 from crm.inbox import repository, trail
 from crm.inbox.answering import add_sentences, begin_answer, finish_answer, outbound_of
-from crm.inbox.assignment import assign, change_status, wake
+from crm.inbox.assignment import assign, change_status, route_again, wake
 from crm.inbox.errors import ConversationNotFound, NotYourConversation
 from crm.inbox.models import Conversation, Message, Route
 from crm.inbox.ownership import append, hand_back, lock, may_send, note_end, take_over
@@ -53,6 +53,7 @@ __all__ = [
     "receive",
     "record",
     "reply_as_staff",
+    "route_again",
     "set_route",
     "take_over",
     "wake",

@@ -145,7 +145,10 @@ def real_ids(app: LiveApp) -> dict[str, str]:
     contact = made(app, "/contacts", {})
     kind = made(app, "/object-definitions", WALKED)
     file = app.send_file(f"/api/v1/contacts/{contact}/files", "a.txt", b"x")[1]
+    team = app.api("GET", "/teams")[1]["items"][0]["id"]
+    rule = {"name": "walked", "enabled": False, "target": {"team_id": team}}
     return {
+        "rule_id": made(app, "/routing-rules", rule),
         "contact_id": contact,
         "note_id": made(app, f"/contacts/{contact}/notes", {"text": "x"}),
         "reminder_id": reminder_on(app, contact),

@@ -103,10 +103,35 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_conversation_words_conversation_id"), "conversation_words", ["conversation_id"], unique=False
     )
+    op.create_table(
+        "routing_rules",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("workspace_id", sa.String(length=40), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("conditions", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("last_staff_id", sa.String(length=40), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_routing_rules_workspace_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_routing_rules")),
+    )
+    op.create_index(
+        op.f("ix_routing_rules_workspace_id_routing_rules_position"),
+        "routing_rules",
+        ["workspace_id", "position"],
+        unique=False,
+    )
 
 
 def downgrade() -> None:
     """Undo it."""
+    op.drop_table("routing_rules")
     op.drop_table("conversation_words")
     op.drop_table("conversation_notes")
     with op.batch_alter_table("messages", schema=None) as batch_op:

@@ -32,8 +32,10 @@ async def search(
 ) -> list[Conversation]:
     """Conversations in which every word stands, or their contact has it; newest message first."""
     order = (Conversation.last_message_at, Conversation.id)
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
     query = select(Conversation).where(
-        Conversation.workspace_id == workspace_id, *(_holds(workspace_id, one) for one in sought)
+        Conversation.workspace_id == workspace_id,
+        *(_holds(workspace_id, one, is_sqlite) for one in sought),
     )
     if before is not None:
         query = query.where(tuple_(*order) < tuple_(*before))
@@ -41,11 +43,11 @@ async def search(
     return list((await session.execute(query)).scalars())
 
 
-def _holds(workspace_id: str, sought: Sought) -> ColumnElement[bool]:
+def _holds(workspace_id: str, sought: Sought, is_sqlite: bool) -> ColumnElement[bool]:
     said = select(ConversationWord.conversation_id).where(
         ConversationWord.workspace_id == workspace_id, ConversationWord.word.in_(sought.hashes)
     )
-    known = contacts.having_word(workspace_id, sought.word)
+    known = contacts.having_word(workspace_id, sought.word, sqlite=is_sqlite)
     return or_(Conversation.id.in_(said), Conversation.contact_id.in_(known))
 
 

@@ -1,0 +1,1 @@
+"""Rules that say who gets a new conversation."""

@@ -1,0 +1,47 @@
+"""Every query on routing rules."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.inbox.routing.models import RoutingRule
+
+
+async def list_rules(
+    session: AsyncSession, workspace_id: str, *, deleted_since: datetime | None = None
+) -> list[RoutingRule]:
+    """All rules in their order; with `deleted_since` those put into the bin since then instead."""
+    query = select(RoutingRule).where(RoutingRule.workspace_id == workspace_id)
+    if deleted_since is None:
+        query = query.where(RoutingRule.deleted_at.is_(None))
+    else:
+        query = query.where(RoutingRule.deleted_at > deleted_since)
+    return list((await session.execute(query.order_by(RoutingRule.position, RoutingRule.id))).scalars())
+
+
+async def find_rule(session: AsyncSession, workspace_id: str, rule_id: str) -> RoutingRule | None:
+    """A rule, also one in the bin."""
+    query = select(RoutingRule).where(RoutingRule.workspace_id == workspace_id, RoutingRule.id == rule_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def lock_rule(session: AsyncSession, workspace_id: str, rule_id: str) -> RoutingRule:
+    """A rule that is there, locked: whose turn it is changes for one at a time."""
+    query = select(RoutingRule).where(RoutingRule.workspace_id == workspace_id, RoutingRule.id == rule_id)
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.execute(query)).scalar_one()
+
+
+async def last_position(session: AsyncSession, workspace_id: str) -> int:
+    """The highest position; -1 for none."""
+    query = select(func.max(RoutingRule.position)).where(RoutingRule.workspace_id == workspace_id)
+    found = (await session.execute(query)).scalar_one()
+    return -1 if found is None else found
+
+
+async def forget(session: AsyncSession, *, deleted_before: datetime) -> None:
+    """Delete for good what was put into the bin before then, in all workspaces."""
+    await session.execute(delete(RoutingRule).where(RoutingRule.deleted_at <= deleted_before))
