@@ -22,6 +22,7 @@ from agentflow.api import (
     contact_files,
     contact_lists,
     contact_merges,
+    contact_profile,
     contact_properties,
     contact_records,
     contacts,
@@ -101,7 +102,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     ):
         _tell_scopes(part.router)
         api.include_router(part.router)
-    for part in (contact_records, contact_files, contact_merges, custom_objects, care):
+    for part in (contact_records, contact_files, contact_merges, contact_profile, custom_objects, care):
         _tell_scopes(part.router)
         api.include_router(part.router)
     app.include_router(api)

@@ -126,3 +126,24 @@ def test_that_a_file_comes_back_as_a_download(live_app: LiveApp, contact: str) -
     assert live_app.api("GET", f"/contacts/{contact}/files/{made['id']}")[0] == 404
     assert live_app.api("POST", f"/contacts/{contact}/files/{made['id']}/restore")[0] == 200
     assert [one["name"] for one in items(live_app, f"/contacts/{contact}/files")] == ["invoice.pdf"]
+
+
+def test_that_a_conversation_shows_its_contact_and_a_merge_is_undone(live_app: LiveApp, contact: str) -> None:
+    visitor = live_app.visit()
+    visitor.say("Hello", "panel-1")
+    status, panel = live_app.api("GET", f"/conversations/{visitor.conversation_id}/panel")
+    assert status == 200, panel
+    talker = panel["conversation"]["contact_id"]
+    assert panel["profile"]["middle"]["activity"][-1]["kind"] == "message_received"
+    status, merged = live_app.api("POST", f"/contacts/{contact}/merge", {"other_id": talker})
+    assert status == 200, merged
+    assert live_app.api("GET", f"/contacts/{talker}/profile")[0] == 404
+    profile = live_app.api("GET", f"/contacts/{contact}/profile")[1]
+    assert profile["left"]["contact"]["identities"][0]["channel"] == "livechat"
+    assert [one["id"] for one in items(live_app, f"/contacts/{contact}/merges")] == [merged["id"]]
+    undone = live_app.api("POST", f"/contact-merges/{merged['id']}/undo")[1]
+    assert undone["undone_at"] is not None
+    assert live_app.api("GET", f"/contacts/{talker}/duplicates") == (200, [])
+    counted = live_app.api("GET", "/usage/monthly-active-contacts")[1]
+    assert counted["active"] >= 1
+    assert live_app.api("GET", "/usage/monthly-active-contacts?month=2026-1")[1]["code"] == "bad_month"
