@@ -115,6 +115,7 @@ class Audit:
             nonlocal status, lines
             if message["type"] == "http.response.start":
                 status = message["status"]
+                note.exports = note.exports and _is_file(message)  # not the answers about an export
                 noting.name(note, scope)
                 await application.audit.answered(note, status)
             elif note.exports:
@@ -132,3 +133,8 @@ class Audit:
             note.armed = False
             if note.exports and status == 200:  # also when it was broken off: so many have left
                 await alerts.contacts_exported(application.db, note, max(0, lines - 1))
+
+
+def _is_file(message: Message) -> bool:
+    headers = dict(message["headers"])
+    return bool(headers.get(b"content-disposition", b"").startswith(b"attachment"))
