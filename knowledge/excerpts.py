@@ -77,7 +77,8 @@ class Excerpts:
         chunk; of the best passage, its best sentence and most of the chunk.
         """
         chunk = self._content.chunks[index]
-        if rank >= CLOSELY or chunk.start is None:
+        sentences = self._content.offsets[index + 1] - self._content.offsets[index]
+        if rank >= CLOSELY or chunk.start is None or not sentences:
             return Excerpt(chunk.text, chunk.start, chunk.end, _lines(self._content, index))
         around = self._around(index)
         seen = scores[around.places]

@@ -134,3 +134,9 @@ def test_that_rows_are_shown_as_they_were_found() -> None:
     draft = ChunkDraft("Prices\nitem: Ladder", None, None, 1, "Prices", 2, "", ())
     shown = Excerpts(content_of([draft])).cut(0, np.zeros(0, dtype=np.float32), rank=0)
     assert (shown.text, shown.start, shown.end, shown.lines) == (draft.text, None, None, ())
+
+
+def test_that_a_chunk_without_sentences_is_shown_whole() -> None:
+    draft = ChunkDraft("\x0b\x0b", 0, 2, 1, None, None, "", ())
+    shown = Excerpts(content_of([draft])).cut(0, np.zeros(0, dtype=np.float32), rank=0)
+    assert (shown.text, shown.start, shown.end, shown.lines) == (draft.text, 0, 2, ())
