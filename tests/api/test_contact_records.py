@@ -134,7 +134,7 @@ def test_that_a_conversation_shows_its_contact_and_a_merge_is_undone(live_app: L
     status, panel = live_app.api("GET", f"/conversations/{visitor.conversation_id}/panel")
     assert status == 200, panel
     talker = panel["conversation"]["contact_id"]
-    assert panel["profile"]["middle"]["activity"][-1]["kind"] == "message_received"
+    assert "message_received" in [line["kind"] for line in panel["profile"]["middle"]["activity"]]
     status, merged = live_app.api("POST", f"/contacts/{contact}/merge", {"other_id": talker})
     assert status == 200, merged
     assert live_app.api("GET", f"/contacts/{talker}/profile")[0] == 404
