@@ -72,7 +72,7 @@ def test_that_ingest_passes_on_what_the_server_refuses(
     base = ("--url", live_app.url, "--knowledge-base", live_app.knowledge_base())
     mine = ("--api-key", live_app.api_key)
     wrong = refuse(capsys, ["ingest", *base, "--api-key", "afk_wrong", tmp_path / "gate.txt"])
-    assert wrong == "agentflow: gate.txt: The API key is unknown or was revoked.\n"
+    assert wrong == "agentflow: gate.txt: The API key is unknown, has expired or was revoked.\n"
     assert "none.txt cannot be read" in refuse(capsys, ["ingest", *base, *mine, tmp_path / "none.txt"])
     (tmp_path / "nothing").mkdir()
     assert "holds no file" in refuse(capsys, ["ingest", *base, *mine, tmp_path / "nothing"])
