@@ -61,7 +61,8 @@ async def open_conversation(
         )
         if found is not None and found.id == values["id"]:
             events.publish_conversation(session, found)
-            events.publish_assignment(session, found)
+            if decision is not None:  # a rule's; where the account leads is no news
+                events.publish_assignment(session, found)
     if found is None:
         raise ConversationNotFound("The conversation is gone.")
     await settle_takeover(session, found)
