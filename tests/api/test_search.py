@@ -46,7 +46,9 @@ def test_that_the_command_searches_the_running_server(live_app: LiveApp, capsys:
     done = run("search", *base, "--limit", "2", "--json", QUESTION, AGENTFLOW_API_KEY=live_app.api_key)
     assert (done.returncode, done.stderr) == (0, "")
     assert [json.loads(line)["rank"] for line in done.stdout.splitlines()] == [1, 2]
-    assert "unknown or was revoked" in refuse(capsys, ["search", *base, "--api-key", "afk_wrong", QUESTION])
+    assert "unknown, has expired or was revoked" in refuse(
+        capsys, ["search", *base, "--api-key", "afk_wrong", QUESTION]
+    )
 
 
 def test_that_a_search_needs_files_or_a_knowledge_base(capsys: Capture, tmp_path: Path) -> None:
