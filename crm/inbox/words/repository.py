@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from types import ModuleType
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import Executable, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.inbox.models import Conversation, Message
 from crm.inbox.words.models import ConversationWord
 
-_ROWS = 500  # of one statement: SQLite takes so many values at most
+
+def _upsert(dialect: ModuleType) -> Executable:
+    statement = dialect.insert(ConversationWord.__table__)
+    upsert: Executable = statement.on_conflict_do_update(
+        index_elements=["workspace_id", "word", "conversation_id"], set_={"seq": statement.excluded.seq}
+    )
+    return upsert
+
+
+_UPSERTS = {"postgresql": _upsert(postgresql), "sqlite": _upsert(sqlite)}
 
 
 async def add_words(
     session: AsyncSession, workspace_id: str, conversation_id: str, seq: int, hashes: Sequence[int]
 ) -> None:
     """These words stand in message `seq`."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    for first in range(0, len(hashes), _ROWS):
-        rows = [
-            {"workspace_id": workspace_id, "word": word, "conversation_id": conversation_id, "seq": seq}
-            for word in hashes[first : first + _ROWS]
-        ]
-        statement = insert(ConversationWord).values(rows)
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["workspace_id", "word", "conversation_id"],
-                set_={"seq": statement.excluded.seq},
-            )
-        )
+    if not hashes:
+        return
+    rows = [
+        {"workspace_id": workspace_id, "word": word, "conversation_id": conversation_id, "seq": seq}
+        for word in hashes
+    ]
+    connection = await session.connection()
+    await connection.execute(
+        _UPSERTS[connection.dialect.name], rows
+    )  # one statement that is compiled once, past the ORM
 
 
 async def forget_words(session: AsyncSession, workspace_id: str, conversation_ids: Collection[str]) -> None:
