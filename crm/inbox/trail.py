@@ -22,7 +22,8 @@ async def note_message(session: AsyncSession, conversation: Conversation, messag
         actor_id=message.staff_id or message.agent_id,
         detail={"conversation_id": conversation.id, "channel": conversation.channel},
     )
-    await usage.note_active(session, conversation.workspace_id, conversation.contact_id)
+    noted_at = None if received else conversation.last_inbound_at
+    await usage.note_active(session, conversation.workspace_id, conversation.contact_id, noted_at=noted_at)
 
 
 def note_status(session: AsyncSession, conversation: Conversation) -> None:

@@ -22,10 +22,17 @@ _MONTH = re.compile(r"2\d{3}-(0[1-9]|1[0-2])")
 _FIRST_ZONE, _LAST_ZONE = timedelta(hours=14), timedelta(hours=-12)
 
 
-async def note_active(session: AsyncSession, workspace_id: str, contact_id: str) -> None:
-    """Count a contact for the month it is in the workspace; called where a message of a talk is stored."""
+async def note_active(
+    session: AsyncSession, workspace_id: str, contact_id: str, *, noted_at: datetime | None = None
+) -> None:
+    """Count a contact for the month it is in the workspace; called where a message of a talk is stored.
+
+    `noted_at` is when it was noted before: in the same month everywhere there is nothing to write.
+    """
     at = now(session)
     month = f"{at + _FIRST_ZONE:%Y-%m}"
+    if noted_at is not None and month == f"{noted_at + _LAST_ZONE:%Y-%m}":
+        return
     if month != f"{at + _LAST_ZONE:%Y-%m}":
         workspace = await teams.get_workspace(session, workspace_id)
         month = month_of(at, workspace.time_zone)
