@@ -13,6 +13,7 @@ SENTENCE_LIMITS: dict[str, int] = {
     AnswerLength.DETAILED: 8,
 }
 DATA_START, DATA_END = "<<<data", "data>>>"
+_PROFILE_CHARS = 200  # of one property
 
 _ROLES: dict[str, str] = {
     Role.SALES: "a sales assistant",
@@ -33,10 +34,18 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
-def system_prompt(agent: AgentRead, *, language: str, can_hand_off: bool, sources: Sequence[str] = ()) -> str:
+def system_prompt(
+    agent: AgentRead,
+    *,
+    language: str,
+    can_hand_off: bool,
+    sources: Sequence[str] = (),
+    profile: Sequence[tuple[str, str]] = (),
+) -> str:
     """What the model is told about itself.
 
-    `language` is the ISO 639-1 code of the answer, `sources` are those of the documents.
+    `language` is the ISO 639-1 code of the answer, `sources` are those of the documents, `profile` is (name,
+    value) of what agents may know of the customer.
     """
     parts = [
         f"You are {agent.name}, {_ROLES[agent.role]} who chats with one customer of a business.",
@@ -44,6 +53,7 @@ def system_prompt(agent: AgentRead, *, language: str, can_hand_off: bool, source
         f"# Rules\n{_rules(can_hand_off)}",
         _topics(agent),
         _documents(language, sources),
+        _customer(profile),
         f"# Style\n{_style(agent, language)}",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -92,6 +102,16 @@ def _documents(language: str, sources: Sequence[str]) -> str:
         f"# Documents\nThey are written in {named}. Write the query of search_knowledge in {named}, whatever "
         f"language the customer writes: translate the question, keep names and numbers.{more} "
         f"Answer in {_named(language)}."
+    )
+
+
+def _customer(profile: Sequence[tuple[str, str]]) -> str:
+    if not profile:
+        return ""
+    lines = "\n".join(f"{name}: {value[:_PROFILE_CHARS]}" for name, value in profile)
+    return (
+        f"# The customer\nWhat the business keeps about this customer. Recommend what fits it, unless the "
+        f"customer asks for something else; state nothing of it as a fact.\n{as_data(lines)}"
     )
 
 

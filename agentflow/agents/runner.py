@@ -37,6 +37,7 @@ from agentflow.llm import service as llm
 from agentflow.llm.factory import ModelFactory
 from agentflow.llm.failover import Candidate, FailureReason, ModelFailed
 from agentflow.llm.planning import Planner
+from crm.contacts.properties import service as properties
 from crm.teams import service as teams
 from crm.teams.texts import Overrides, language_name, text
 from knowledge.embedding import Embedder
@@ -73,6 +74,7 @@ class _Loaded:
     policy: HandoffPolicy
     overrides: Overrides
     candidates: tuple[Candidate, ...]
+    profile: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -310,7 +312,11 @@ class Runner:
     def _turn(self, draft: _Draft, loaded: _Loaded, sources: tuple[str, ...]) -> Turn:
         request, agent = draft.request, loaded.agent
         prompt = system_prompt(
-            agent, language=draft.language, can_hand_off=loaded.policy.offers_human, sources=sources
+            agent,
+            language=draft.language,
+            can_hand_off=loaded.policy.offers_human,
+            sources=sources,
+            profile=loaded.profile,
         )
         return Turn(
             request=request,
@@ -371,12 +377,14 @@ class Runner:
             agent = service.read_agent(await service.get_agent(session, workspace_id, request.agent_id))
             workspace = await teams.get_workspace(session, workspace_id)
             connections = await llm.usable_connections(session, workspace_id)
+            profile = await properties.told_to_agents(session, workspace_id, request.contact_id)
         candidates = [await self._models.candidate(connection) for connection in connections]
         return _Loaded(
             agent=agent,
             policy=HandoffPolicy(agent.handoff_rules),
             overrides=json.loads(workspace.text_overrides),
             candidates=(*candidates, self._offline),
+            profile=profile,
         )
 
     async def _plan(self, agent: AgentRead) -> _Plan:

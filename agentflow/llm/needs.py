@@ -148,15 +148,18 @@ class Recommended:
     query: TableQuery | None
 
 
-def recommend(need: Need, said: str, found: SearchResult, embedder: Embedder) -> Recommended | None:
+def recommend(
+    need: Need, said: str, found: SearchResult, embedder: Embedder, profile: Sequence[str] = ()
+) -> Recommended | None:
     """The rows of the likeliest catalogue that fit; None when no table is about what is needed.
 
-    `said` is the agent's last message: "cheaper" is cheaper than what it names.
+    `said` is the agent's last message: "cheaper" is cheaper than what it names. `profile` is what is kept
+    about the customer: it says what a thing is for where the customer does not.
     """
     for table in found.tables:
         if len(table.row_numbers) > MAX_ROWS or not table.row_numbers:
             continue
-        fitting = _fitting(need, table, found, embedder)
+        fitting = _of_profile(need, profile, table, found, embedder) or _fitting(need, table, found, embedder)
         if not fitting:
             continue
         rows = _within(need, table, fitting, said)
@@ -164,6 +167,17 @@ def recommend(need: Need, said: str, found: SearchResult, embedder: Embedder) ->
             rows = _within(replace(need, most=None, least=None), table, fitting, said)
         return Recommended(_query(table, rows) if rows else None)
     return None
+
+
+def _of_profile(
+    need: Need, profile: Sequence[str], table: TypedTable, found: SearchResult, embedder: Embedder
+) -> list[int]:
+    """The rows that also fit the first value of the profile that the table knows."""
+    for value in profile if not need.uses else ():
+        uses = tuple(word for word in _content(fold(value)) if _rows_with(word, table))
+        if uses and (rows := _fitting(replace(need, uses=uses), table, found, embedder)):
+            return rows
+    return []
 
 
 def _fitting(need: Need, table: TypedTable, found: SearchResult, embedder: Embedder) -> list[int]:

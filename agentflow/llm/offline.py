@@ -60,6 +60,7 @@ MAX_SENTENCES = 6  # quoted ones; more would be a reading list
 NO_ANSWER = {"no_answer": True}
 # How the system prompt states the two settings this model needs (agents/prompt.py).
 _LENGTH = re.compile(r"^- Length: .*?at most (\d+) sentences", re.MULTILINE)
+_PROFILE = re.compile(r"^# The customer\n.*?^<<<data\n(.*?)\ndata>>>$", re.MULTILINE | re.DOTALL)
 _LANGUAGE = re.compile(r"^- Language: (?:the one with ISO 639-1 code )?([A-Za-z]+)", re.MULTILINE)
 _LANGUAGES = {"Dutch": "nl", "English": "en", "German": "de", "Spanish": "es", "French": "fr"}
 
@@ -230,7 +231,7 @@ class OfflineChatModel(BaseChatModel):
         if isinstance(last.artifact, SearchResult) and any(tool.name == TABLES for tool in self.tools):
             asked, said = _last_words(messages)
             need = read_need(asked[-1], asked[:-1]) if asked else None
-            fitting = recommend(need, said, last.artifact, self.embedder) if need else None
+            fitting = recommend(need, said, last.artifact, self.embedder, _profile(prompt)) if need else None
             if fitting is not None:
                 return _query_table(fitting.query) if fitting.query else _nothing()
             if asked and points_back(asked[-1]) and (name := only_named(last.artifact.tables, said)):
@@ -290,6 +291,12 @@ def _sure(found: SearchResult) -> float:
 
 def _nothing() -> AIMessage:
     return AIMessage("", response_metadata=dict(NO_ANSWER))
+
+
+def _profile(prompt: str) -> list[str]:
+    """What the business keeps about the customer, a value each."""
+    match = _PROFILE.search(prompt)
+    return [line.partition(": ")[2] for line in match[1].splitlines()] if match else []
 
 
 def _language(prompt: str) -> str:

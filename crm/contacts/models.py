@@ -117,6 +117,7 @@ class ContactProperty(Base):
     name: Mapped[str] = mapped_column(String(120))
     type: Mapped[str] = mapped_column(String(10))
     choices: Mapped[str] = mapped_column(Text)  # JSON list
+    for_agents: Mapped[bool]  # AI agents are told what it holds
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -106,6 +106,7 @@ class Shop:
         history: tuple[HistoryLine, ...] = (),
         failed_turns: int = 0,
         locale: str = "en",
+        contact_id: str | None = None,
         **configuration: object,
     ) -> Answer:
         """One turn of an agent with this configuration."""
@@ -113,7 +114,7 @@ class Shop:
             workspace_id=self.workspace_id,
             agent_id=agent_id or await self.agent(**configuration),
             conversation_id=new_id("cnv"),
-            contact_id=new_id("con"),
+            contact_id=contact_id or new_id("con"),
             question=question,
             history=history,
             failed_turns=failed_turns,

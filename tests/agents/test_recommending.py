@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import pytest
 
 from agentflow.kit.files import LocalFiles
 from agentflow.llm.needs import read_need
+from crm.contacts import service as contacts
+from crm.contacts.errors import NameTaken
+from crm.contacts.properties import service as properties
+from crm.contacts.properties.schemas import PropertyCreate
+from crm.contacts.schemas import ContactCreate, ContactSource, PropertyType
 from crm.inbox.schemas import HistoryLine
 from knowledge import service as knowledge
 from knowledge.embedding_onnx import OnnxEmbedder
@@ -81,6 +87,43 @@ async def test_that_two_needs_get_two_recommendations_from_the_catalogue(lamp_sh
     assert rows(desk) == [2, 8]
     cited = {one.source for sentence in outside.outcome.sentences for one in sentence.citations}
     assert cited == {"lamps.csv"}
+
+
+async def customer(shop: Shop, **values: str) -> str:
+    """A contact with these properties; agents are told of all but `secret`."""
+    async with shop.db.transaction() as session:
+        for key in values:
+            data = PropertyCreate(
+                key=key, name=key.title(), type=PropertyType.TEXT, for_agents=key != "secret"
+            )
+            with suppress(NameTaken):
+                await properties.create_property(session, shop.workspace_id, data)
+        made = await contacts.create_contact(
+            session, shop.workspace_id, ContactCreate(properties=dict(values)), source=ContactSource.API
+        )
+        return made.id
+
+
+async def test_that_two_profiles_get_two_recommendations_from_the_catalogue(lamp_shop: Shop) -> None:
+    question = "Which lamp do you recommend?"
+    gardener = await lamp_shop.ask(question, contact_id=await customer(lamp_shop, interest="my garden"))
+    student = await lamp_shop.ask(
+        question, contact_id=await customer(lamp_shop, plan="Premium", interest="study")
+    )
+    assert (rows(gardener), rows(student)) == ([3], [2]), (gardener.text, student.text)
+
+
+async def test_that_what_a_customer_says_goes_before_the_profile(lamp_shop: Shop) -> None:
+    who = await customer(lamp_shop, interest="garden")
+    asked = "I want something for my desk"
+    assert rows(await lamp_shop.ask(asked, contact_id=who)) == rows(await lamp_shop.ask(asked)) == [2, 8]
+
+
+async def test_that_agents_are_told_only_what_the_admin_lets_them_know(lamp_shop: Shop) -> None:
+    question = "Which lamp do you recommend?"
+    kept = await customer(lamp_shop, secret="garden")
+    unknown = await lamp_shop.ask(question)
+    assert rows(await lamp_shop.ask(question, contact_id=kept)) == rows(unknown) != [3]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("type", sa.String(length=10), nullable=False),
         sa.Column("choices", sa.Text(), nullable=False),
+        sa.Column("for_agents", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("deleted_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm.contacts.models import ContactProperty
+from crm.contacts.models import ContactProperty, ContactValue
 
 
 async def find_property(
@@ -53,6 +53,24 @@ async def list_properties(
     if after is not None:
         query = query.where(ContactProperty.id > after)
     return list((await session.execute(query.order_by(ContactProperty.id).limit(limit))).scalars())
+
+
+async def values_for_agents(
+    session: AsyncSession, workspace_id: str, contact_id: str
+) -> list[tuple[str, str]]:
+    """(name, JSON value) of a contact's properties that agents may know."""
+    query = (
+        select(ContactProperty.name, ContactValue.value)
+        .join(ContactValue, ContactValue.property_id == ContactProperty.id)
+        .where(
+            ContactProperty.workspace_id == workspace_id,
+            ContactProperty.for_agents.is_(True),
+            ContactProperty.deleted_at.is_(None),
+            ContactValue.contact_id == contact_id,
+        )
+        .order_by(ContactProperty.id)
+    )
+    return [(name, value) for name, value in (await session.execute(query)).all()]
 
 
 async def count_properties(session: AsyncSession, workspace_id: str) -> int:

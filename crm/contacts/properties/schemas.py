@@ -31,6 +31,10 @@ class PropertyCreate(BaseModel):
     name: Name = Field(description="how people name it")
     type: PropertyType
     choices: Choices = Field(default_factory=list, description="what a property of type choice may hold")
+    for_agents: bool = Field(
+        default=False,
+        description="whether AI agents are told it of the customer they talk with, to recommend by it",
+    )
 
     @model_validator(mode="after")
     def _choices_fit(self) -> PropertyCreate:
@@ -47,6 +51,7 @@ class PropertyUpdate(BaseModel):
 
     name: Name | None = None
     choices: Choices | None = Field(default=None, min_length=1)
+    for_agents: bool | None = None
 
     @model_validator(mode="after")
     def _choices_differ(self) -> PropertyUpdate:
@@ -62,5 +67,6 @@ class PropertyRead(BaseModel):
     name: str
     type: PropertyType
     choices: list[str]
+    for_agents: bool
     created_at: datetime
     deleted_at: datetime | None

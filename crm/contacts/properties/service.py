@@ -15,7 +15,7 @@ from crm.contacts.models import ContactProperty
 from crm.contacts.properties import repository
 from crm.contacts.properties.schemas import MAX_PROPERTIES, PropertyCreate, PropertyRead, PropertyUpdate
 from crm.contacts.properties.values import Definition
-from crm.contacts.schemas import BIN_DAYS, PropertyType
+from crm.contacts.schemas import BIN_DAYS, PropertyType, PropertyValue
 
 
 async def definitions(session: AsyncSession, workspace_id: str) -> dict[str, Definition]:
@@ -35,6 +35,14 @@ async def named_definitions(session: AsyncSession, workspace_id: str) -> dict[st
     }
 
 
+async def told_to_agents(
+    session: AsyncSession, workspace_id: str, contact_id: str
+) -> tuple[tuple[str, str], ...]:
+    """(name, value) of what agents are told of a contact, in the order the properties were made."""
+    found = await repository.values_for_agents(session, workspace_id, contact_id)
+    return tuple((name, _said(json.loads(value))) for name, value in found)
+
+
 async def create_property(session: AsyncSession, workspace_id: str, data: PropertyCreate) -> PropertyRead:
     """Define a property. Raises NameTaken, TooManyRecords."""
     await _check_room(session, workspace_id, data.key)
@@ -45,6 +53,7 @@ async def create_property(session: AsyncSession, workspace_id: str, data: Proper
         name=data.name,
         type=data.type,
         choices=json.dumps(data.choices, ensure_ascii=False),
+        for_agents=data.for_agents,
         created_at=now(session),
         deleted_at=None,
     )
@@ -72,7 +81,7 @@ async def get_property(session: AsyncSession, workspace_id: str, property_id: st
 async def update_property(
     session: AsyncSession, workspace_id: str, property_id: str, data: PropertyUpdate
 ) -> PropertyRead:
-    """Rename it, or change what may be chosen. Raises PropertyNotFound, TypeMismatch."""
+    """Rename it, change what may be chosen, or show it to agents. Raises PropertyNotFound, TypeMismatch."""
     found = await _get(session, workspace_id, property_id)
     if data.choices is not None:
         if found.type != PropertyType.CHOICE:
@@ -80,6 +89,8 @@ async def update_property(
         found.choices = json.dumps(data.choices, ensure_ascii=False)
     if data.name is not None:
         found.name = data.name
+    if data.for_agents is not None:
+        found.for_agents = data.for_agents
     await session.flush()
     return _read(found)
 
@@ -126,6 +137,12 @@ def _bin_since(session: AsyncSession) -> datetime:
     return now(session) - timedelta(days=BIN_DAYS)
 
 
+def _said(value: PropertyValue) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(str(value).split())
+
+
 def _read(found: ContactProperty) -> PropertyRead:
     return PropertyRead(
         id=found.id,
@@ -133,6 +150,7 @@ def _read(found: ContactProperty) -> PropertyRead:
         name=found.name,
         type=PropertyType(found.type),
         choices=json.loads(found.choices),
+        for_agents=found.for_agents,
         created_at=found.created_at,
         deleted_at=found.deleted_at,
     )
