@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,11 +14,16 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # bound, because each store spells it its own way
 Folded = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Contacts: properties, labels, lists and views."""
+    """Contacts: properties, labels, lists and views.
+
+    The defaults of `contacts` stay, and its references come with their columns: anything else would have SQLite
+    drop the table, to which conversations refer.
+    """
     op.create_table(
         "contact_lists",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -180,6 +187,9 @@ def upgrade() -> None:
             "ix_contact_values_number", ["property_id", "number", "contact_id"], unique=False
         )
 
+    for column, referred in (("owner_id", "staff_members.id"), ("merged_into_id", "contacts.id")):
+        reference = sa.ForeignKey(referred, name=op.f(f"fk_contacts_{column}"))
+        op.add_column("contacts", sa.Column(column, sa.String(length=40), reference), inline_references=True)
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("first_name", sa.String(length=100), nullable=True))
         batch_op.add_column(sa.Column("last_name", sa.String(length=100), nullable=True))
@@ -187,7 +197,6 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("job_title", sa.String(length=200), nullable=True))
         batch_op.add_column(sa.Column("location", sa.String(length=200), nullable=True))
         batch_op.add_column(sa.Column("country", sa.String(length=2), nullable=True))
-        batch_op.add_column(sa.Column("owner_id", sa.String(length=40), nullable=True))
         batch_op.add_column(
             sa.Column("source", sa.String(length=20), nullable=False, server_default="channel")
         )
@@ -205,7 +214,6 @@ def upgrade() -> None:
             sa.Column("updated_at", UtcDateTime(), nullable=False, server_default="1970-01-01 00:00:00")
         )
         batch_op.add_column(sa.Column("deleted_at", UtcDateTime(), nullable=True))
-        batch_op.add_column(sa.Column("merged_into_id", sa.String(length=40), nullable=True))
         batch_op.create_index(
             "ix_contacts_by_company",
             ["workspace_id", "company_key", "id"],
@@ -241,20 +249,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
         )
-        batch_op.create_foreign_key(batch_op.f("fk_contacts_owner_id"), "staff_members", ["owner_id"], ["id"])
-        batch_op.create_foreign_key(
-            batch_op.f("fk_contacts_merged_into_id"), "contacts", ["merged_into_id"], ["id"]
-        )
 
     _describe_present_contacts()
-    with op.batch_alter_table("contacts", schema=None) as batch_op:
-        for column in ("source", "sort_name", "contacted_at", "updated_at"):
-            batch_op.alter_column(column, server_default=None)
 
 
 def _describe_present_contacts() -> None:
     """Those there already came over a channel; they had no names, and their last message says when."""
-    op.execute(
+    described = sa.text(
         """
         UPDATE contacts SET
             updated_at = created_at,
@@ -262,10 +263,11 @@ def _describe_present_contacts() -> None:
             sort_name = CASE WHEN name IS NULL OR name = '' THEN sort_name ELSE lower(name) END,
             contacted_at = COALESCE(
                 (SELECT max(last_inbound_at) FROM conversations WHERE conversations.contact_id = contacts.id),
-                contacted_at
+                :never
             )
         """
     )
+    op.execute(described.bindparams(sa.bindparam("never", NEVER, UtcDateTime())))
 
 
 def downgrade() -> None:
