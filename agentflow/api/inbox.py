@@ -47,7 +47,7 @@ def wanted(
     label_id: Annotated[str | None, Query(max_length=40, description="of the contact")] = None,
     view: Annotated[View | None, Query(description="`mine` and `unread` are the logged-in person's")] = None,
 ) -> ConversationFilter:
-    """What the list is asked for. Raises RecordNotFound for a key that asks for what only a person has."""
+    """What the list is asked for. Raises StaffOnly for a key that asks for what only a person has."""
     if view in (View.MINE, View.UNREAD):
         require_staff(who)
     return ConversationFilter(
@@ -125,7 +125,7 @@ async def change_status(
 ) -> ConversationRead:
     """Open it, close it, or set it aside until a time; the contact's next message opens it in any case."""
     async with app.db.transaction() as session:
-        await inbox.change_status(session, who.workspace_id, conversation_id, data)
+        await inbox.change_status(session, who, conversation_id, data)
     return await _read(app, who, conversation_id)
 
 

@@ -159,7 +159,13 @@ async def finish_answer(session: AsyncSession, answering: Answering, outcome: An
     conversation.answer_id, conversation.attempt = None, 0
     conversation.failed_turns = conversation.failed_turns + 1 if outcome.failed else 0
     if outcome.action == "handoff":
-        await hand_over(session, conversation, team_id=outcome.team_id, reason=outcome.reason)
+        await hand_over(
+            session,
+            conversation,
+            team_id=outcome.team_id,
+            reason=outcome.reason,
+            actor_id=answering.agent_id,
+        )
     body = TextBody(outcome.text, events.for_visitor(sentences, outcome.language))
     outbound = outbound_of(conversation, message, body)
     outbox.add(session, outbound, channel=conversation.channel, owner_epoch=conversation.owner_epoch)

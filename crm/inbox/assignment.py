@@ -32,8 +32,8 @@ async def assign(db: Database, who: InWorkspace, conversation_id: str, to: Assig
     if to.staff_id is not None:
         async with db.read() as session:
             staff = await teams.get_staff_member(session, who.workspace_id, to.staff_id)
-        return await take_over(db, staff, conversation_id)
-    return await leave_waiting(db, who.workspace_id, conversation_id, team_id=to.team_id)
+        return await take_over(db, staff, conversation_id, actor_id=who.id)
+    return await leave_waiting(db, who, conversation_id, team_id=to.team_id)
 
 
 async def route_again(db: Database, who: InWorkspace, conversation_id: str) -> Conversation:
@@ -53,15 +53,15 @@ async def route_again(db: Database, who: InWorkspace, conversation_id: str) -> C
 
 
 async def change_status(
-    session: AsyncSession, workspace_id: str, conversation_id: str, data: StatusUpdate
+    session: AsyncSession, who: InWorkspace, conversation_id: str, data: StatusUpdate
 ) -> Conversation:
     """Open, close, or set aside until a time. Raises ConversationNotFound, InvalidInput."""
     if (data.status is ConversationStatus.PENDING) != (data.until is not None):
         raise InvalidInput("A pending conversation, and no other, has a time until which it waits.")
     if data.until is not None and data.until <= now(session):
         raise InvalidInput("The time until which a conversation waits must be in the future.")
-    conversation = await lock(session, workspace_id, conversation_id)
-    set_status(session, conversation, data.status, until=data.until)
+    conversation = await lock(session, who.workspace_id, conversation_id)
+    set_status(session, conversation, data.status, until=data.until, actor_id=who.id)
     await session.flush()
     return conversation
 

@@ -33,12 +33,14 @@ def publish_conversation(session: AsyncSession, conversation: Conversation) -> N
     publish_to_staff(session, conversation, "conversation", payload)
 
 
-def publish_assignment(session: AsyncSession, conversation: Conversation) -> None:
-    """To staff: who owns it now."""
+def publish_assignment(
+    session: AsyncSession, conversation: Conversation, *, actor_id: str | None = None
+) -> None:
+    """To staff: who owns it now. `actor_id` is who did it: a person, a key or an agent; None: us."""
     owner = ("owner_kind", "agent_id", "staff_id", "team_id", "handoff_reason", "owner_epoch")
     payload = {name: getattr(conversation, name) for name in owner}
     publish_to_staff(session, conversation, "assignment", payload)
-    trail.note_owner(session, conversation)
+    trail.note_owner(session, conversation, actor_id=actor_id)
 
 
 def publish_to_staff(

@@ -62,15 +62,17 @@ async def take_over(
     who: StaffLike,
     conversation_id: str,
     *,
+    actor_id: str | None = None,
     wait_seconds: float = TAKEOVER_SECONDS,
     poll_seconds: float = 0.02,
 ) -> Conversation:
     """Give the conversation to a staff member; from the commit on the agent says nothing more.
 
+    `actor_id` is of whoever gives it, if that is somebody else.
     Waits up to `wait_seconds` for a send that has begun; then nobody knows whether it arrived (`unknown`).
     Raises ConversationNotFound, TakeoverLost.
     """
-    heir = _Heir(who.id, who.name)
+    heir = _Heir(who.id, who.name, given_by=actor_id or who.id)
     return await _close_wait_commit(
         db, who.workspace_id, conversation_id, heir, wait_seconds=wait_seconds, poll_seconds=poll_seconds
     )
@@ -78,7 +80,7 @@ async def take_over(
 
 async def leave_waiting(
     db: Database,
-    workspace_id: str,
+    who: InWorkspace,
     conversation_id: str,
     *,
     team_id: str | None,
@@ -88,13 +90,13 @@ async def leave_waiting(
 
     Raises ConversationNotFound, RecordNotFound, TakeoverLost.
     """
-    heir = _Heir(_NOBODY, "")
+    heir = _Heir(_NOBODY, "", given_by=who.id)
     if team_id is not None:
         async with db.read() as session:
-            team = await teams.get_team(session, workspace_id, team_id)
-        heir = _Heir(team.id, team.name)
+            team = await teams.get_team(session, who.workspace_id, team_id)
+        heir = _Heir(team.id, team.name, given_by=who.id)
     return await _close_wait_commit(
-        db, workspace_id, conversation_id, heir, wait_seconds=wait_seconds, poll_seconds=0.02
+        db, who.workspace_id, conversation_id, heir, wait_seconds=wait_seconds, poll_seconds=0.02
     )
 
 
@@ -104,6 +106,7 @@ class _Heir:
 
     id: str
     name: str
+    given_by: str
 
     def owns(self, conversation: Conversation) -> bool:
         if self.id == _NOBODY or self.id.startswith(_TEAM):
@@ -141,11 +144,13 @@ async def _close_wait_commit(
             return conversation
         if conversation.closing_for != heir.id:
             raise TakeoverLost("Somebody else took or moved the conversation at the same moment.")
-        await _complete(session, conversation)
+        await _complete(session, conversation, actor_id=heir.given_by)
     return conversation
 
 
-async def _complete(session: AsyncSession, conversation: Conversation) -> None:
+async def _complete(
+    session: AsyncSession, conversation: Conversation, *, actor_id: str | None = None
+) -> None:
     await _withdraw_unsent(session, conversation)
     await outbox.give_up_sending(session, conversation.id, actor="bot")
     if conversation.answer_id is not None:
@@ -157,7 +162,7 @@ async def _complete(session: AsyncSession, conversation: Conversation) -> None:
         events.publish_handoff(session, conversation, name or None)
     else:
         change_owner(conversation, OwnerKind.STAFF, staff_id=heir)
-    events.publish_assignment(session, conversation)
+    events.publish_assignment(session, conversation, actor_id=actor_id)
     await events.prune_passing(session, conversation.workspace_id, conversation.id)
     if not waits:
         await _tell(session, conversation, "staff_took_over", name=name)
@@ -181,16 +186,24 @@ def change_owner(
 
 
 async def hand_over(
-    session: AsyncSession, conversation: Conversation, *, team_id: str | None, reason: str | None
+    session: AsyncSession,
+    conversation: Conversation,
+    *,
+    team_id: str | None,
+    reason: str | None,
+    actor_id: str | None = None,
 ) -> None:
-    """To that team, else to the default one; nobody answers until staff take the conversation over."""
+    """To that team, else to the default one; nobody answers until staff take the conversation over.
+
+    `actor_id` is the agent that asked for it.
+    """
     try:
         team = await teams.get_team(session, conversation.workspace_id, team_id)
     except RecordNotFound:
         team = await teams.get_team(session, conversation.workspace_id, None)
     change_owner(conversation, OwnerKind.NOBODY, team_id=team.id, reason=reason)
     events.publish_handoff(session, conversation, team.name)
-    events.publish_assignment(session, conversation)
+    events.publish_assignment(session, conversation, actor_id=actor_id)
 
 
 async def _withdraw_unsent(session: AsyncSession, conversation: Conversation) -> None:
@@ -272,7 +285,7 @@ async def hand_back(
     await _withdraw_unsent(session, conversation)
     conversation.agent_id = agent_id
     change_owner(conversation, OwnerKind.AGENT)
-    events.publish_assignment(session, conversation)
+    events.publish_assignment(session, conversation, actor_id=who.id)
     if conversation.answered_seq < conversation.last_inbound_seq:
         await jobs.enqueue(
             session,

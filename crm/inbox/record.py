@@ -127,13 +127,17 @@ def set_status(
     status: ConversationStatus,
     *,
     until: datetime | None = None,
+    actor_id: str | None = None,
 ) -> None:
-    """Open, close or set aside a locked conversation, and tell staff if that is news."""
+    """Open, close or set aside a locked conversation, and tell staff if that is news.
+
+    `actor_id` is the staff member or key that did it; None: the contact, or the time.
+    """
     if (conversation.status, conversation.snoozed_until) == (status, until):
         return
     conversation.status, conversation.snoozed_until = status, until
     events.publish_conversation(session, conversation)
-    trail.note_status(session, conversation)
+    trail.note_status(session, conversation, actor_id=actor_id)
 
 
 async def receive(

@@ -63,18 +63,16 @@ class InWorkspace(Protocol):
     """Whoever acts in a workspace: a staff member or an API key."""
 
     @property
-    def workspace_id(self) -> str: ...  # noqa: D102 - plain attribute
-
-
-class StaffLike(Protocol):
-    """The staff member who acts; a `StaffMember` record fits."""
-
-    @property
     def id(self) -> str: ...  # noqa: D102 - plain attributes
     @property
     def workspace_id(self) -> str: ...  # noqa: D102
+
+
+class StaffLike(InWorkspace, Protocol):
+    """The staff member who acts; a `StaffMember` record fits."""
+
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str: ...  # noqa: D102 - plain attribute
 
 
 class CitationRead(BaseModel):

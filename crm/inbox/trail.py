@@ -26,7 +26,7 @@ async def note_message(session: AsyncSession, conversation: Conversation, messag
     await usage.note_active(session, conversation.workspace_id, conversation.contact_id, noted_at=noted_at)
 
 
-def note_status(session: AsyncSession, conversation: Conversation) -> None:
+def note_status(session: AsyncSession, conversation: Conversation, *, actor_id: str | None) -> None:
     """The conversation was opened, closed or set aside."""
     activity.note(
         session,
@@ -34,11 +34,12 @@ def note_status(session: AsyncSession, conversation: Conversation) -> None:
         conversation.contact_id,
         ActivityKind.STATUS_CHANGED,
         subject_id=conversation.id,
+        actor_id=actor_id,
         detail={"status": str(conversation.status)},
     )
 
 
-def note_owner(session: AsyncSession, conversation: Conversation) -> None:
+def note_owner(session: AsyncSession, conversation: Conversation, *, actor_id: str | None) -> None:
     """The conversation went to an agent, a person, a team or nobody."""
     activity.note(
         session,
@@ -46,6 +47,7 @@ def note_owner(session: AsyncSession, conversation: Conversation) -> None:
         conversation.contact_id,
         ActivityKind.ASSIGNED,
         subject_id=conversation.id,
+        actor_id=actor_id,
         detail={
             "owner": str(conversation.owner_kind),
             "id": conversation.staff_id or conversation.team_id,

@@ -12,9 +12,9 @@ from crm.contacts.activity.schemas import ActivityKind
 from crm.contacts.merging import service as merging
 from crm.contacts.usage import service as usage
 from crm.inbox import service as inbox
-from crm.inbox.schemas import ConversationStatus, StatusUpdate
+from crm.inbox.schemas import Assignment, ConversationStatus, StatusUpdate
 from tests.crm.contacts.records import log_of, new_contact, staff_of
-from tests.talk import Talk, make_talk
+from tests.talk import AGENT, Talk, make_talk
 
 
 async def active(talk: Talk, month: str | None = None) -> int:
@@ -78,16 +78,19 @@ async def test_that_the_log_tells_what_happened_in_a_talk(talk: Talk) -> None:
     said = await talk.say("Hello")
     finished = await talk.answer(said)
     contact_id = (await talk.conversation(said.conversation_id)).contact_id
-    await inbox.take_over(talk.db, talk.staff, said.conversation_id)
+    to_ada = Assignment(staff_id=talk.staff.id)
+    await inbox.assign(talk.db, talk.colleague, said.conversation_id, to_ada)
     async with talk.db.transaction() as session:
         written = await inbox.reply_as_staff(session, talk.staff, said.conversation_id, "I am Ada")
         closed = StatusUpdate(status=ConversationStatus.CLOSED)
-        await inbox.change_status(session, talk.workspace_id, said.conversation_id, closed)
-    lines = [(line.kind, line.subject_id) for line in await log_of(talk, contact_id)][::-1]
+        await inbox.change_status(session, talk.colleague, said.conversation_id, closed)
+        await inbox.hand_back(session, talk.staff, said.conversation_id)
+    lines = [(line.kind, line.subject_id, line.actor_id) for line in await log_of(talk, contact_id)][::-1]
     assert lines == [
-        (ActivityKind.MESSAGE_RECEIVED, said.message_id),
-        (ActivityKind.MESSAGE_SENT, finished.message_id),
-        (ActivityKind.ASSIGNED, said.conversation_id),
-        (ActivityKind.MESSAGE_SENT, written.id),
-        (ActivityKind.STATUS_CHANGED, said.conversation_id),
+        (ActivityKind.MESSAGE_RECEIVED, said.message_id, None),
+        (ActivityKind.MESSAGE_SENT, finished.message_id, AGENT),
+        (ActivityKind.ASSIGNED, said.conversation_id, talk.colleague.id),
+        (ActivityKind.MESSAGE_SENT, written.id, talk.staff.id),
+        (ActivityKind.STATUS_CHANGED, said.conversation_id, talk.colleague.id),
+        (ActivityKind.ASSIGNED, said.conversation_id, talk.staff.id),
     ]

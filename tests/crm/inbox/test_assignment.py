@@ -35,7 +35,7 @@ async def assign(talk: Talk, conversation_id: str, to: Assignment) -> Conversati
 
 async def change(talk: Talk, conversation_id: str, data: StatusUpdate) -> Conversation:
     async with talk.db.transaction() as session:
-        return await inbox.change_status(session, talk.workspace_id, conversation_id, data)
+        return await inbox.change_status(session, talk.staff, conversation_id, data)
 
 
 async def listed(
