@@ -8,7 +8,16 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm.teams.models import ApiKey, LoginPlace, LoginSession, StaffMember, Team, TeamMember, Workspace
+from crm.teams.models import (
+    ApiKey,
+    LoginPlace,
+    LoginSession,
+    StaffMember,
+    StaffToken,
+    Team,
+    TeamMember,
+    Workspace,
+)
 
 
 async def find_workspace(session: AsyncSession, workspace_id: str) -> Workspace | None:
@@ -72,8 +81,9 @@ async def find_login(
     return (row[0], row[1], row[2]) if row else None
 
 
-async def delete_logins(session: AsyncSession, staff_id: str, *, but: str | None = None) -> None:
-    """End every log-in of a staff member, but one if given by its token hash."""
+async def end_logins(session: AsyncSession, staff_id: str, *, but: str | None = None) -> None:
+    """End every log-in, but one if given by its token hash, and what could become one: links, first steps."""
+    await session.execute(delete(StaffToken).where(StaffToken.staff_id == staff_id))
     statement = delete(LoginSession).where(LoginSession.staff_id == staff_id)
     if but is not None:
         statement = statement.where(LoginSession.token_hash != but)

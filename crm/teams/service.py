@@ -152,7 +152,7 @@ async def reset_password(session: AsyncSession, *, email: str, password_hash: st
         raise RecordNotFound(f"No staff member has the e-mail address {email}.")
     staff.password_hash = password_hash
     staff.must_change_password = True
-    await repository.delete_logins(session, staff.id)
+    await repository.end_logins(session, staff.id)
     return staff
 
 
@@ -225,7 +225,7 @@ async def renew_csrf(session: AsyncSession, token: str) -> str:
 
 
 async def change_password(db: Database, principal: Principal, *, current: str, new: str, token: str) -> None:
-    """Set a new password; every other log-in of this person ends.
+    """Set a new password; every other log-in of this person ends, and every link that was mailed.
 
     Raises WrongCredentials, WeakPassword.
     """
@@ -241,7 +241,7 @@ async def change_password(db: Database, principal: Principal, *, current: str, n
         staff = await get_staff(session, principal)
         staff.password_hash = password_hash
         staff.must_change_password = False
-        await repository.delete_logins(session, staff.id, but=hash_secret(token))
+        await repository.end_logins(session, staff.id, but=hash_secret(token))
 
 
 async def get_staff(session: AsyncSession, principal: Principal) -> StaffMember:

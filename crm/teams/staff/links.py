@@ -15,7 +15,7 @@ from agentflow.kit.mail import Mail, Mailer
 from crm.teams.errors import LinkNotValid
 from crm.teams.models import StaffMember, StaffToken
 from crm.teams.passwords import check_strength, hash_password, hash_secret, new_secret
-from crm.teams.repository import find_staff_by_email
+from crm.teams.repository import end_logins, find_staff_by_email
 from crm.teams.service import get_workspace
 from crm.teams.staff import repository
 
@@ -102,7 +102,7 @@ async def choose_password(db: Database, kind: Kind, *, token: str, password: str
             raise _not_valid()
         staff.password_hash = password_hash
         staff.must_change_password = False
-        await repository.end_logins(session, staff.id)
+        await end_logins(session, staff.id)
     return staff
 
 

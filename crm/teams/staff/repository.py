@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.teams.models import (
     LoginPlace,
-    LoginSession,
     RecoveryCode,
     StaffMember,
     StaffToken,
@@ -105,12 +104,6 @@ async def other_admins(session: AsyncSession, workspace_id: str, staff_id: str, 
         StaffMember.deleted_at.is_(None),
     )
     return (await session.execute(query)).scalar_one()
-
-
-async def end_logins(session: AsyncSession, staff_id: str) -> None:
-    """End every log-in, and every link and half log-in that could become one."""
-    await session.execute(delete(LoginSession).where(LoginSession.staff_id == staff_id))
-    await delete_tokens(session, staff_id)
 
 
 async def delete_tokens(session: AsyncSession, staff_id: str, kind: str | None = None) -> None:

@@ -12,6 +12,7 @@ from agentflow.kit.ids import new_id
 from crm.teams.errors import AddressTaken, AlreadyAccepted, LastAdmin, RecordNotFound
 from crm.teams.models import StaffMember, TeamMember
 from crm.teams.permissions import SCOPES
+from crm.teams.repository import end_logins
 from crm.teams.schemas import Role, StaffRead, StaffState
 from crm.teams.second_factor import service as second_factor
 from crm.teams.service import BIN_DAYS, Principal, check_grant, get_team
@@ -150,7 +151,7 @@ async def delete_staff(session: AsyncSession, who: Principal, staff_id: str) -> 
     staff = await _manageable(session, who, staff_id)
     await _check_not_last(session, staff)
     staff.deleted_at = now(session)
-    await repository.end_logins(session, staff.id)
+    await end_logins(session, staff.id)
     await session.flush()
     return staff
 
@@ -171,7 +172,7 @@ async def switch_off_second_factor(session: AsyncSession, who: Principal, staff_
     """For somebody who lost the app and the codes; every log-in of theirs ends. Raises RecordNotFound."""
     staff = await _manageable(session, who, staff_id)
     await second_factor.switch_off(session, staff)
-    await repository.end_logins(session, staff.id)
+    await end_logins(session, staff.id)
     return staff
 
 

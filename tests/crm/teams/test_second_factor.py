@@ -92,6 +92,18 @@ async def test_that_a_log_in_takes_two_steps_and_a_code_counts_once(
         await second(office, await challenge_of(office), code_now(secret, clock, steps=2))
 
 
+async def test_that_a_changed_password_ends_a_half_log_in_by_the_old_one(
+    office: Office, clock: ManualClock
+) -> None:
+    secret, _ = await switch_on(office, clock)
+    challenge = await challenge_of(office)
+    await teams.change_password(
+        office.db, office.admin, current=PASSWORD, new="a quite different one", token=""
+    )
+    with pytest.raises(ChallengeNotValid):
+        await second(office, challenge, code_now(secret, clock))
+
+
 async def test_that_of_two_who_bring_one_code_at_once_one_gets_in(office: Office, clock: ManualClock) -> None:
     secret, _ = await switch_on(office, clock)
     challenges = [await challenge_of(office) for _ in range(2)]

@@ -234,6 +234,16 @@ async def test_that_a_forgotten_password_is_chosen_anew_by_mail(office: Office, 
         await links.choose_password(office.db, links.Kind.RESET, token=late, password=PASSWORD)
 
 
+async def test_that_a_changed_password_ends_links_mailed_before(office: Office) -> None:
+    token = (await teams.log_in(office.db, email="ada@shop.example", password=PASSWORD)).token
+    async with office.db.transaction() as session:
+        await links.request_reset(session, "ada@shop.example")
+    link = await office.newest_link()
+    await teams.change_password(office.db, office.admin, current=PASSWORD, new=NEW, token=token)
+    with pytest.raises(LinkNotValid):
+        await links.choose_password(office.db, links.Kind.RESET, token=link, password=PASSWORD)
+
+
 async def test_that_strangers_cannot_lock_somebody_out_where_they_log_in(office: Office) -> None:
     rates = Rates(office.db)
     await teams.log_in(office.db, email="ada@shop.example", password=PASSWORD, place="home")
