@@ -88,7 +88,7 @@ async def restore_list(list_id: str, app: App, who: ContactsWriter) -> ListRead:
 async def change_members(list_id: str, data: MembersChange, app: App, who: ContactsWriter) -> MembersChanged:
     """Put contacts into a static list and take others out."""
     async with app.db.transaction() as session:
-        return await lists.change_members(session, who.workspace_id, list_id, data)
+        return await lists.change_members(session, who, list_id, data)
 
 
 @router.get("/contact-views")

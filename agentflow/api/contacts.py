@@ -82,7 +82,12 @@ async def update_contact(
     """Change what is given, keep the rest; `null` clears a field or a custom property."""
     async with app.db.transaction() as session:
         return await contacts.update_contact(
-            session, who.workspace_id, contact_id, data, allow_duplicate=allow_duplicate
+            session,
+            who.workspace_id,
+            contact_id,
+            data,
+            cause=contacts.Cause(who.id),
+            allow_duplicate=allow_duplicate,
         )
 
 

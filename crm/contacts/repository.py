@@ -244,28 +244,41 @@ async def replace_addresses(
 
 async def replace_values(
     session: AsyncSession, replaced: Collection[tuple[str, str]], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Delete what these (contact, property) hold, then insert rows."""
+) -> dict[tuple[str, str], str]:
+    """Delete what these (contact, property) hold, then insert rows. Returns the JSON that was deleted."""
+    before: dict[tuple[str, str], str] = {}
     for part in chunks(replaced):
         pair = tuple_(ContactValue.contact_id, ContactValue.property_id)
-        await session.execute(
-            delete(ContactValue).where(pair.in_(part)).execution_options(synchronize_session=False)
+        gone = await session.execute(
+            delete(ContactValue)
+            .where(pair.in_(part))
+            .returning(ContactValue.contact_id, ContactValue.property_id, ContactValue.value)
+            .execution_options(synchronize_session=False)
         )
+        before |= {(contact_id, property_id): value for contact_id, property_id, value in gone.all()}
     await add_rows(session, ContactValue, rows)
+    return before
 
 
 async def replace_labels(
     session: AsyncSession, contact_ids: Collection[str], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Take all labels off contacts, then insert rows. Those of labels in the bin stay."""
+) -> set[tuple[str, str]]:
+    """Take all labels off contacts, then insert rows. Those of labels in the bin stay.
+
+    Returns which (contact, label) there were.
+    """
+    before: set[tuple[str, str]] = set()
     for part in chunks(contact_ids):
         shown = select(Label.id).where(Label.deleted_at.is_(None))
-        await session.execute(
+        gone = await session.execute(
             delete(ContactLabel)
             .where(ContactLabel.contact_id.in_(part), ContactLabel.label_id.in_(shown))
+            .returning(ContactLabel.contact_id, ContactLabel.label_id)
             .execution_options(synchronize_session=False)
         )
+        before |= {(contact_id, label_id) for contact_id, label_id in gone.all()}
     await add_rows(session, ContactLabel, rows)
+    return before
 
 
 def _upsert(session: AsyncSession) -> Any:  # noqa: ANN401 - two functions with nothing in common to a checker

@@ -25,10 +25,10 @@ from crm.contacts.schemas import (
     ContactUpdate,
     IdentityRead,
 )
-from crm.contacts.writing import Written, create_many, update_many
+from crm.contacts.writing import NOBODY, Cause, Written, create_many, update_many
 from crm.teams import directory
 
-__all__ = ["Written", "create_many", "update_many"]
+__all__ = ["Cause", "Written", "create_many", "update_many"]
 
 
 async def open_contact(
@@ -120,11 +120,12 @@ async def update_contact(
     contact_id: str,
     data: ContactUpdate,
     *,
+    cause: Cause = NOBODY,
     allow_duplicate: bool = False,
 ) -> ContactRead:
     """Change what is given. Raises ContactNotFound and what `create_contact` raises."""
     (written,) = await update_many(
-        session, workspace_id, [(contact_id, data)], allow_duplicate=allow_duplicate
+        session, workspace_id, [(contact_id, data)], cause=cause, allow_duplicate=allow_duplicate
     )
     return await _outcome(session, workspace_id, written)
 

@@ -5,7 +5,7 @@ One by hand goes the same way as ten thousand of an import, so both are refused 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,9 @@ from agentflow.kit.db import now
 from agentflow.kit.errors import AppError, InvalidInput
 from agentflow.kit.ids import new_id
 from crm.contacts import repository
+from crm.contacts.activity import service as activity
+from crm.contacts.activity.schemas import ActivityKind
+from crm.contacts.activity.service import Line
 from crm.contacts.addresses import address_key
 from crm.contacts.errors import ContactNotFound, DuplicateContact, UnknownOwner, UnknownProperty
 from crm.contacts.folding import fold_or_none, sort_key
@@ -38,6 +41,23 @@ class Written:
 
     contact_id: str | None
     refusal: AppError | None = None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Who writes, and by which import: what the log of a contact says about it."""
+
+    actor_id: str | None = None
+    import_id: str | None = None
+
+    def lines(self, good: Iterable[Prepared]) -> list[Line]:
+        """What an import says in the log of each contact it writes."""
+        if self.import_id is None:
+            return []
+        return [Line(one.contact_id, ActivityKind.IMPORTED, self.import_id) for one in good]
+
+
+NOBODY = Cause()
 
 
 @dataclass(frozen=True)
@@ -72,6 +92,7 @@ async def create_many(
     rows: Sequence[ContactCreate],
     *,
     source: ContactSource,
+    cause: Cause = NOBODY,
     allow_duplicate: bool = False,
 ) -> list[Written]:
     """Make contacts, all in this transaction; a row that is refused does not hold up the others.
@@ -88,8 +109,9 @@ async def create_many(
     made = [_new_columns(one, ground, source) for one in good]
     await repository.add_rows(session, Contact, made)
     await repository.add_rows(session, ContactAddress, _address_rows(good, workspace_id))
-    await _write_values(session, good, replace=False)
+    await _write_values(session, good, ground, replace=False)
     await _write_labels(session, workspace_id, good, replace=False)
+    await activity.note_many(session, workspace_id, cause.lines(good), actor_id=cause.actor_id)
     return [Written(one.contact_id) if isinstance(one, Prepared) else one for one in results]
 
 
@@ -98,6 +120,7 @@ async def update_many(
     workspace_id: str,
     rows: Sequence[tuple[str, ContactUpdate]],
     *,
+    cause: Cause = NOBODY,
     allow_duplicate: bool = False,
 ) -> list[Written]:
     """Change contacts, each at most once, all in this transaction; what a row leaves out stays."""
@@ -112,13 +135,15 @@ async def update_many(
     if not allow_duplicate:
         results = await _without_duplicates(session, workspace_id, results)
     good = [one for one in results if isinstance(one, Prepared)]
+    lines = cause.lines(good) + _owner_lines(known, good)
     for one in good:
         _apply(known[one.contact_id], one, ground.at)
     await session.flush()
     replaced = [(one.contact_id, str(kind)) for one in good for kind in one.addresses]
     await repository.replace_addresses(session, replaced, _address_rows(good, workspace_id))
-    await _write_values(session, good, replace=True)
-    await _write_labels(session, workspace_id, good, replace=True)
+    lines += await _write_values(session, good, ground, replace=True)
+    lines += await _write_labels(session, workspace_id, good, replace=True)
+    await activity.note_many(session, workspace_id, lines, actor_id=cause.actor_id)
     return [Written(one.contact_id) if isinstance(one, Prepared) else one for one in results]
 
 
@@ -288,7 +313,20 @@ def _address_rows(good: Sequence[Prepared], workspace_id: str) -> list[dict[str,
     ]
 
 
-async def _write_values(session: AsyncSession, good: Sequence[Prepared], *, replace: bool) -> None:
+def _owner_lines(known: Mapping[str, Contact], good: Sequence[Prepared]) -> list[Line]:
+    lines = []
+    for one in good:
+        before = known[one.contact_id].owner_id
+        after = one.columns.get("owner_id", before)
+        if after != before:
+            lines.append(Line(one.contact_id, ActivityKind.OWNER_CHANGED, after, {"before": before}))
+    return lines
+
+
+async def _write_values(
+    session: AsyncSession, good: Sequence[Prepared], ground: Ground, *, replace: bool
+) -> list[Line]:
+    """Returns what the log says of it; of a new contact nothing."""
     rows = [
         {
             "contact_id": one.contact_id,
@@ -302,12 +340,20 @@ async def _write_values(session: AsyncSession, good: Sequence[Prepared], *, repl
         if value is not None
     ]
     named = [(one.contact_id, property_id) for one in good for property_id in one.values] if replace else []
-    await repository.replace_values(session, named, rows)
+    before = await repository.replace_values(session, named, rows)
+    after = {(row["contact_id"], row["property_id"]): row["value"] for row in rows}
+    keys = {definition.id: key for key, definition in ground.definitions.items()}
+    return [
+        Line(contact_id, ActivityKind.PROPERTY_CHANGED, property_id, {"property": keys[property_id]})
+        for contact_id, property_id in named
+        if before.get((contact_id, property_id)) != after.get((contact_id, property_id))
+    ]
 
 
 async def _write_labels(
     session: AsyncSession, workspace_id: str, good: Sequence[Prepared], *, replace: bool
-) -> None:
+) -> list[Line]:
+    """Returns what the log says of it; of a new contact nothing."""
     ids = await labels.ensure_labels(
         session, workspace_id, {name for one in good for name in one.labels or ()}
     )
@@ -317,4 +363,8 @@ async def _write_labels(
         for label_id in dict.fromkeys(ids[name] for name in one.labels or ())
     ]
     named = [one.contact_id for one in good if one.labels is not None] if replace else []
-    await repository.replace_labels(session, named, rows)
+    before = await repository.replace_labels(session, named, rows)
+    if not replace:
+        return []
+    after = {(row["contact_id"], row["label_id"]) for row in rows}
+    return await labels.changed_lines(session, workspace_id, added=after - before, removed=before - after)

@@ -1,21 +1,35 @@
-"""The log of a contact: `note` writes a line in the transaction in which the thing happens."""
+"""The log of a contact: `note` and `note_many` write in the transaction in which the thing happens."""
 
 from __future__ import annotations
 
 import calendar
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
+from crm.contacts import repository as contacts
 from crm.contacts.activity import repository
 from crm.contacts.activity.models import ContactActivity
 from crm.contacts.activity.schemas import ActivityKind, ActivityRead, Detail
 
 MONTHS = 6
 _SWEPT_AT_ONCE = 1000  # a sweep holds no long lock
+
+
+@dataclass(frozen=True)
+class Line:
+    """What `note` takes, for one of many contacts."""
+
+    contact_id: str
+    kind: ActivityKind
+    subject_id: str | None = None
+    detail: Detail | None = None
 
 
 def note(
@@ -32,18 +46,30 @@ def note(
 
     `detail` holds short words and ids, such as a label's name; never what somebody wrote.
     """
-    session.add(
-        ContactActivity(
-            id=new_id("act"),
-            workspace_id=workspace_id,
-            contact_id=contact_id,
-            kind=kind,
-            subject_id=subject_id,
-            actor_id=actor_id,
-            detail=json.dumps(detail, ensure_ascii=False) if detail else None,
-            at=now(session),
-        )
-    )
+    line = Line(contact_id, kind, subject_id, detail)
+    session.add(ContactActivity(**_columns(line, workspace_id, actor_id, now(session))))
+
+
+async def note_many(
+    session: AsyncSession, workspace_id: str, lines: Iterable[Line], *, actor_id: str | None
+) -> None:
+    """Write what one actor did into the logs of many contacts, in a handful of statements."""
+    at = now(session)
+    rows = [_columns(line, workspace_id, actor_id, at) for line in lines]
+    await contacts.add_rows(session, ContactActivity, rows)
+
+
+def _columns(line: Line, workspace_id: str, actor_id: str | None, at: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id("act"),
+        "workspace_id": workspace_id,
+        "contact_id": line.contact_id,
+        "kind": line.kind,
+        "subject_id": line.subject_id,
+        "actor_id": actor_id,
+        "detail": json.dumps(line.detail, ensure_ascii=False) if line.detail else None,
+        "at": at,
+    }
 
 
 async def list_activities(

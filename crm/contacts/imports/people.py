@@ -14,7 +14,7 @@ from crm.contacts.imports.planning import Person
 from crm.contacts.imports.rows import Key
 from crm.contacts.models import Contact
 from crm.contacts.schemas import AddressKind, ContactCreate, ContactSource, ContactUpdate
-from crm.contacts.writing import create_many, update_many
+from crm.contacts.writing import Cause, create_many, update_many
 
 _FIELDS = {
     "first_name": "first_name",
@@ -61,7 +61,7 @@ def _fields(contact: Contact) -> dict[str, str]:
 
 
 async def write(
-    session: AsyncSession, workspace_id: str, people: Sequence[Person]
+    session: AsyncSession, workspace_id: str, people: Sequence[Person], *, cause: Cause
 ) -> list[tuple[Person, AppError]]:
     """Create and update those that changed; new ones get their ids. Returns who was refused, and why.
 
@@ -76,6 +76,7 @@ async def write(
             workspace_id,
             [ContactCreate.model_validate(_shape(one)) for one in new],
             source=ContactSource.IMPORT,
+            cause=cause,
             allow_duplicate=True,
         )
         for person, written in zip(new, made, strict=True):
@@ -84,9 +85,8 @@ async def write(
                 refused.append((person, written.refusal))
     if old:
         rows = [(str(one.id), ContactUpdate.model_validate(_shape(one))) for one in old]
-        for person, written in zip(
-            old, await update_many(session, workspace_id, rows, allow_duplicate=True), strict=True
-        ):
+        kept = await update_many(session, workspace_id, rows, cause=cause, allow_duplicate=True)
+        for person, written in zip(old, kept, strict=True):
             if written.refusal is not None:
                 refused.append((person, written.refusal))
     return refused

@@ -25,6 +25,7 @@ from crm.contacts.imports.schemas import DryRun, ImportState, ReasonCount, RowOu
 from crm.contacts.imports.schemas import Mapping as ImportMapping
 from crm.contacts.imports.summing import added, counts, reasons
 from crm.contacts.properties import service as properties
+from crm.contacts.writing import Cause
 from crm.teams import directory
 
 _PAUSE_SECONDS = 0.02  # between batches: others write too
@@ -40,9 +41,9 @@ class _Work:
 
     id: str
     workspace_id: str
+    created_by: str
     reader: RowReader
     mapping: ImportMapping
-    width: int
     created: set[str] = field(default_factory=set)
     updated: set[str] = field(default_factory=set)
     met: set[str] = field(default_factory=set)
@@ -182,7 +183,8 @@ async def _take_over(
     planner.know(await people.find(session, work.workspace_id, keys, ids))
     planned = _planned(planner, read)
     new = {person for person in planner.people if person.id is None}
-    refused = dict(await people.write(session, work.workspace_id, planner.people))
+    cause = Cause(work.created_by, import_id=work.id)
+    refused = dict(await people.write(session, work.workspace_id, planner.people, cause=cause))
     results = [
         replace(result, outcome=RowOutcome.FAILED, code=refused[person].code, detail=refused[person].detail)
         if person in refused
@@ -237,7 +239,7 @@ async def _prepare(session: AsyncSession, found: ContactImport) -> _Work:
         order=order,
         decimal=decimal,
     )
-    return _Work(found.id, workspace_id, reader, mapping, len(columns))
+    return _Work(found.id, workspace_id, found.created_by, reader, mapping)
 
 
 def _rows(batch: ContactImportBatch) -> list[Row]:

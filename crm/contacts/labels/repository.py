@@ -41,6 +41,12 @@ async def labels_among(session: AsyncSession, workspace_id: str, ids: Collection
     return set((await session.execute(query)).scalars())
 
 
+async def names_of(session: AsyncSession, workspace_id: str, ids: Collection[str]) -> dict[str, str]:
+    """The names of labels by their ids."""
+    query = select(Label.id, Label.name).where(Label.workspace_id == workspace_id, Label.id.in_(ids))
+    return {row.id: row.name for row in (await session.execute(query)).all()}
+
+
 async def add_labels(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those whose names are not taken; waits for whoever is inserting one just now."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
+from crm.contacts.activity.schemas import ActivityKind
+from crm.contacts.activity.service import Line
 from crm.contacts.errors import LabelNotFound, NameTaken, TooLateToRestore, TooManyRecords
 from crm.contacts.folding import fold
 from crm.contacts.labels import repository
@@ -53,6 +55,25 @@ async def known_labels(session: AsyncSession, workspace_id: str, given: Iterable
     wanted = set(given)
     by_name = await repository.labels_named(session, workspace_id, {fold(one) for one in wanted})
     return await repository.labels_among(session, workspace_id, wanted) | set(by_name.values())
+
+
+async def changed_lines(
+    session: AsyncSession,
+    workspace_id: str,
+    *,
+    added: Collection[tuple[str, str]],
+    removed: Collection[tuple[str, str]],
+) -> list[Line]:
+    """What the logs of contacts say about these (contact, label)."""
+    if not added and not removed:
+        return []
+    ids = {label_id for pairs in (added, removed) for _, label_id in pairs}
+    names = await repository.names_of(session, workspace_id, ids)
+    return [
+        Line(contact_id, kind, label_id, {"label": names[label_id]})
+        for kind, pairs in ((ActivityKind.LABEL_ADDED, added), (ActivityKind.LABEL_REMOVED, removed))
+        for contact_id, label_id in sorted(pairs)
+    ]
 
 
 async def create_label(session: AsyncSession, workspace_id: str, data: LabelCreate) -> LabelRead:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -49,52 +49,43 @@ async def count_lists(session: AsyncSession, workspace_id: str) -> int:
     return int((await session.execute(query)).scalar_one())
 
 
-async def add_members(session: AsyncSession, list_id: str, contact_ids: Collection[str]) -> int:
-    """Put contacts into a list; how many were not in it."""
+async def add_members(session: AsyncSession, list_id: str, contact_ids: Collection[str]) -> list[str]:
+    """Put contacts into a list; returns those that were not in it."""
     rows = [{"list_id": list_id, "contact_id": one} for one in contact_ids]
     return await _add(session, ContactListMember, rows)
 
 
-async def remove_members(session: AsyncSession, list_id: str, contact_ids: Collection[str]) -> int:
-    """Take contacts out of a list; how many were in it."""
-    removed = 0
-    for part in chunks(contact_ids):
-        removed += await _run(
-            session,
-            delete(ContactListMember).where(
-                ContactListMember.list_id == list_id, ContactListMember.contact_id.in_(part)
-            ),
-        )
-    return removed
+async def remove_members(session: AsyncSession, list_id: str, contact_ids: Collection[str]) -> list[str]:
+    """Take contacts out of a list; returns those that were in it."""
+    return await _remove(session, ContactListMember, ContactListMember.list_id == list_id, contact_ids)
 
 
-async def add_labels(session: AsyncSession, label_id: str, contact_ids: Collection[str]) -> int:
-    """Put a label on contacts; how many had it not."""
+async def add_labels(session: AsyncSession, label_id: str, contact_ids: Collection[str]) -> list[str]:
+    """Put a label on contacts; returns those that had it not."""
     rows = [{"label_id": label_id, "contact_id": one} for one in contact_ids]
     return await _add(session, ContactLabel, rows)
 
 
-async def remove_labels(session: AsyncSession, label_id: str, contact_ids: Collection[str]) -> int:
-    """Take a label off contacts; how many had it."""
-    removed = 0
-    for part in chunks(contact_ids):
-        removed += await _run(
-            session,
-            delete(ContactLabel).where(ContactLabel.label_id == label_id, ContactLabel.contact_id.in_(part)),
-        )
-    return removed
+async def remove_labels(session: AsyncSession, label_id: str, contact_ids: Collection[str]) -> list[str]:
+    """Take a label off contacts; returns those that had it."""
+    return await _remove(session, ContactLabel, ContactLabel.label_id == label_id, contact_ids)
 
 
-async def _add(session: AsyncSession, table: type[Any], rows: list[dict[str, str]]) -> int:
+async def _add(session: AsyncSession, table: type[Any], rows: list[dict[str, str]]) -> list[str]:
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    added = 0
+    added: list[str] = []
     for part in chunks(rows):
         statement = insert(table).values(part).on_conflict_do_nothing().returning(table.contact_id)
-        added += len((await session.execute(statement)).all())
+        added += (await session.execute(statement)).scalars()
     return added
 
 
-async def _run(session: AsyncSession, statement: Any) -> int:  # noqa: ANN401 - an insert or a delete
-    result = await session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(result, CursorResult)
-    return int(result.rowcount)
+async def _remove(
+    session: AsyncSession, table: type[Any], of: ColumnElement[bool], contact_ids: Collection[str]
+) -> list[str]:
+    removed: list[str] = []
+    for part in chunks(contact_ids):
+        statement = delete(table).where(of, table.contact_id.in_(part)).returning(table.contact_id)
+        gone = await session.execute(statement, execution_options={"synchronize_session": False})
+        removed += gone.scalars()
+    return removed

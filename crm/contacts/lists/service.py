@@ -10,6 +10,9 @@ from agentflow.kit.db import now
 from agentflow.kit.errors import Conflict, NotFound
 from agentflow.kit.ids import new_id
 from crm.contacts import repository as contacts
+from crm.contacts.activity import service as activity
+from crm.contacts.activity.schemas import ActivityKind
+from crm.contacts.activity.service import Line
 from crm.contacts.errors import TooLateToRestore, TooManyRecords
 from crm.contacts.filters import service as filters
 from crm.contacts.filters.schemas import Condition
@@ -121,18 +124,25 @@ async def restore_list(session: AsyncSession, workspace_id: str, list_id: str) -
 
 
 async def change_members(
-    session: AsyncSession, workspace_id: str, list_id: str, data: MembersChange
+    session: AsyncSession, who: Principal, list_id: str, data: MembersChange
 ) -> MembersChanged:
     """Put contacts in and take others out; ids of nobody here are passed over.
 
     Raises ListNotFound, WrongKindOfList.
     """
-    found = await _get(session, workspace_id, list_id)
+    found = await _get(session, who.workspace_id, list_id)
     if found.filter is not None:
         raise WrongKindOfList("This list is dynamic: its members are whoever its filter finds.")
     removed = await repository.remove_members(session, found.id, set(data.remove) - set(data.add))
-    known = await contacts.contacts_among(session, workspace_id, set(data.add))
-    return MembersChanged(added=await repository.add_members(session, found.id, known), removed=removed)
+    known = await contacts.contacts_among(session, who.workspace_id, set(data.add))
+    added = await repository.add_members(session, found.id, known)
+    lines = [
+        Line(contact_id, kind, found.id, {"list": found.name})
+        for kind, ids in ((ActivityKind.LIST_REMOVED, removed), (ActivityKind.LIST_ADDED, added))
+        for contact_id in ids
+    ]
+    await activity.note_many(session, who.workspace_id, lines, actor_id=who.id)
+    return MembersChanged(added=len(added), removed=len(removed))
 
 
 async def change_labels(session: AsyncSession, who: Principal, data: LabelsChange) -> LabelsChanged:
@@ -143,13 +153,19 @@ async def change_labels(session: AsyncSession, who: Principal, data: LabelsChang
     ids = await labels.ensure_labels(session, who.workspace_id, data.add)
     off = await labels.known_labels(session, who.workspace_id, data.remove)
     chosen = await _chosen(session, who, data)
-    added = removed = 0
+    changed = LabelsChanged(contacts=len(chosen), added=0, removed=0)
     for part in contacts.chunks(chosen, _STEP):
+        added: list[tuple[str, str]] = []
+        removed: list[tuple[str, str]] = []
         for label_id in sorted(set(ids.values())):
-            added += await repository.add_labels(session, label_id, part)
-        for label_id in sorted(set(off) - set(ids.values())):
-            removed += await repository.remove_labels(session, label_id, part)
-    return LabelsChanged(contacts=len(chosen), added=added, removed=removed)
+            added += [(one, label_id) for one in await repository.add_labels(session, label_id, part)]
+        for label_id in sorted(off - set(ids.values())):
+            removed += [(one, label_id) for one in await repository.remove_labels(session, label_id, part)]
+        lines = await labels.changed_lines(session, who.workspace_id, added=added, removed=removed)
+        await activity.note_many(session, who.workspace_id, lines, actor_id=who.id)
+        changed.added += len(added)
+        changed.removed += len(removed)
+    return changed
 
 
 async def _chosen(session: AsyncSession, who: Principal, data: LabelsChange) -> list[str]:

@@ -59,9 +59,9 @@ async def test_that_members_come_and_go_by_hand(book: Book, db: Database) -> Non
     vip = await make_list(book, "VIP")
     async with db.transaction() as session:
         data = MembersChange(add=[*ids[:3], ids[0], stranger, "con_none"])
-        assert (await lists.change_members(session, book.workspace_id, vip, data)).added == 3
+        assert (await lists.change_members(session, person(book), vip, data)).added == 3
         data = MembersChange(add=[ids[2], ids[3]], remove=[ids[0], ids[2]])
-        changed = await lists.change_members(session, book.workspace_id, vip, data)
+        changed = await lists.change_members(session, person(book), vip, data)
     assert (changed.added, changed.removed) == (1, 1)
     assert await found(book, one_of("list", "has", vip)) == sorted(ids[1:])
     assert await found(book, one_of("list", "has_not", vip)) == [ids[0]]
@@ -80,7 +80,7 @@ async def test_that_a_dynamic_list_holds_whoever_fits_now(book: Book) -> None:
     assert await found(book, one_of("list", "has", both)) == []
     async with book.db.transaction() as session:
         with pytest.raises(lists.WrongKindOfList):
-            await lists.change_members(session, book.workspace_id, big, MembersChange(add=[one.id]))
+            await lists.change_members(session, person(book), big, MembersChange(add=[one.id]))
 
 
 async def test_that_a_list_made_of_itself_or_of_me_is_refused(book: Book) -> None:
