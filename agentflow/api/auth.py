@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 
 from agentflow.api.deps import SESSION_COOKIE, App, Caller, Place, Stranger
 from agentflow.api.idempotency import IdempotentRoute
@@ -32,10 +32,11 @@ def person(who: Caller) -> Principal:
 
 
 def _note(staff_id: str, workspace_id: str, role: str) -> None:
-    """Somebody who came without a log-in is known now."""
+    """Somebody who came without a log-in is known now, and what they did is done."""
     note = current.get()
     if note is not None:
         note.by(staff_id, workspace_id, role=role)
+        note.armed = True
 
 
 def require_staff(who: Principal) -> None:
@@ -160,11 +161,16 @@ async def accept_invitation(data: ChosenPassword, app: App, _: Stranger) -> None
 
 
 @router.post("/reset-request", status_code=204)
-async def request_reset(data: ResetRequest, app: App, _: Stranger) -> None:
+async def request_reset(data: ResetRequest, app: App, _: Stranger, later: BackgroundTasks) -> None:
     """Mail a link to choose a new password. The answer is the same whether the address is known or not."""
     await app.rates.check("reset", data.email.lower(), limit=5, seconds=3600)
+    # After the answer: a known address takes longer.
+    later.add_task(_mail_reset, app, data.email)
+
+
+async def _mail_reset(app: Application, email: str) -> None:
     async with app.db.transaction() as session:
-        await links.request_reset(session, data.email)
+        await links.request_reset(session, email)
 
 
 @router.post("/reset", status_code=204)

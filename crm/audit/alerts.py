@@ -48,12 +48,11 @@ async def log_in_failed(db: Database, *, email: str = "", staff_id: str = "") ->
         await repository.add(session, [row_of(note, now(session), status=401)])
         note.written = True
         since = now(session) - FAILED_TIME
-        if staff is not None:
-            count = await repository.count_by_person(session, staff.id, LOG_IN_FAILED, since=since)
-            if count >= FAILED:
-                await _raise(
-                    session, staff.workspace_id, AlertKind.FAILED_LOG_INS, staff.id, count, FAILED_TIME
-                )
+        # Counted for an unknown address too, so that the answer takes as long as for a known one.
+        count = await repository.count_by_person(session, note.who_id or "", LOG_IN_FAILED, since=since)
+        if staff is not None and count >= FAILED:
+            kind = AlertKind.FAILED_LOG_INS
+            await _raise(session, staff.workspace_id, kind, staff.id, count, FAILED_TIME)
         await _look_at_place(session, note.ip)
 
 
