@@ -13,7 +13,7 @@ from agentflow.api.deps import application, caller
 from agentflow.kit import idempotency
 from agentflow.kit.errors import InvalidInput
 from agentflow.kit.idempotency import StoredAnswer
-from crm.teams.errors import NoCredential
+from crm.teams.errors import CsrfMissing, NoCredential
 from crm.teams.service import Principal
 
 HEADER = "Idempotency-Key"
@@ -47,10 +47,10 @@ def _without_boundary(request: Request, body: bytes) -> bytes:
 
 
 async def _known_caller(request: Request) -> Principal | None:
-    """None for a request without credential, such as a log-in: its route decides."""
+    """None for a request without a credential that holds: its route, which may need none, decides."""
     try:
         return await caller(request, application(request))
-    except NoCredential:
+    except (NoCredential, CsrfMissing):
         return None
 
 
