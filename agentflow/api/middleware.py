@@ -109,15 +109,16 @@ class Audit:
         agent = headers.get(b"user-agent", b"").decode("latin-1")
         note = Note(scope["method"], address_of(Request(scope), application) or "unknown", agent)
         token = current.set(note)
-        status, lines = 0, 0
+        status, lines, kept = 0, 0, False
 
         async def watched(message: Message) -> None:
-            nonlocal status, lines
+            nonlocal status, lines, kept
             if message["type"] == "http.response.start":
                 status = message["status"]
                 note.exports = note.exports and _is_file(message)  # not the answers about an export
                 noting.name(note, scope)
                 await application.audit.answered(note, status)
+                kept = True
             elif note.exports:
                 lines += message.get("body", b"").count(b"\n")
             await send(message)
@@ -125,8 +126,9 @@ class Audit:
         try:
             await self.app(scope, receive, watched)
         except Exception:
-            noting.name(note, scope)
-            await application.audit.answered(note, status or 500)
+            if not kept:
+                noting.name(note, scope)
+                await application.audit.answered(note, status or 500)
             raise
         finally:
             current.reset(token)
