@@ -34,16 +34,18 @@ async def decide(session: AsyncSession, opened: Opening) -> Decision | None:
     for rule in await repository.list_rules(session, opened.workspace_id):
         if not rule.enabled:
             continue
-        target = Target.model_validate_json(rule.target)
-        problem = await problem_of(session, opened.workspace_id, target)
+        problem: RuleProblem | None
         try:
-            if problem is None and await _holds(session, opened, rule):
+            if not await _holds(session, opened, rule):
+                continue
+            target = Target.model_validate_json(rule.target)
+            problem = await problem_of(session, opened.workspace_id, target)
+            if problem is None:
                 return await _give(session, opened.workspace_id, rule, target)
         except AppError as gone:
             log.info("routing rule %s: %s", rule.id, gone.detail)
             problem = RuleProblem.BAD_CONDITION
-        if problem is not None:
-            log.warning("routing rule %s is passed over: %s", rule.id, problem)
+        log.warning("routing rule %s is passed over: %s", rule.id, problem)
     return None
 
 
