@@ -416,5 +416,6 @@ def _keep_contacts(app: Application, jobs: Jobs) -> None:
     reminder_deps = firing.ReminderDeps(app.db, open_mailer(app.settings))
     jobs.register(firing.JOB, partial(firing.send_mail, reminder_deps), queue="mails")
     jobs.every("reminders", REMINDER_SECONDS, partial(firing.fire_due, app.db))
+    jobs.every("binned_contacts", HOUR, partial(people.empty_bin, app.db, app.files))
     jobs.every("contact_bin", HOUR, partial(keeping.purge, app.db, app.files))
     jobs.every("contact_orphans", 24 * HOUR, partial(keeping.sweep_orphans, app.db, app.files))

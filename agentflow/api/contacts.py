@@ -93,7 +93,7 @@ async def update_contact(
 
 @router.delete("/contacts/{contact_id}")
 async def delete_contact(contact_id: str, app: App, who: ContactsWriter) -> ContactRead:
-    """Put a contact into the bin; it can be restored for 30 days."""
+    """Put a contact into the bin; for 30 days it can be restored, then it goes with its conversations."""
     async with app.db.transaction() as session:
         return await contacts.delete_contact(session, who.workspace_id, contact_id)
 

@@ -128,6 +128,18 @@ async def list_contacts(
     return list((await session.execute(query.order_by(Contact.id.desc()).limit(limit))).scalars())
 
 
+async def lock_binned(session: AsyncSession, before: datetime, *, limit: int) -> list[tuple[str, str]]:
+    """Contacts of all workspaces in the bin since then, locked, as (workspace, contact); not merged ones."""
+    query = (
+        select(Contact.workspace_id, Contact.id)
+        .where(Contact.deleted_at < before, Contact.merged_into_id.is_(None))
+        .order_by(Contact.workspace_id, Contact.id)
+        .limit(limit)
+        .with_for_update()
+    )
+    return [(workspace_id, contact_id) for workspace_id, contact_id in (await session.execute(query)).all()]
+
+
 async def holders_of(
     session: AsyncSession, workspace_id: str, kind: str, keys: Collection[str]
 ) -> dict[str, list[str]]:

@@ -173,7 +173,7 @@ async def list_contacts(
 
 
 async def delete_contact(session: AsyncSession, workspace_id: str, contact_id: str) -> ContactRead:
-    """Put a contact into the bin; it comes back when it writes again. Raises ContactNotFound."""
+    """Put a contact into the bin for 30 days; it comes back when it writes again. Raises ContactNotFound."""
     contact = await _get(session, workspace_id, contact_id)
     contact.deleted_at = contact.updated_at = now(session)
     await session.flush()
@@ -190,6 +190,11 @@ async def restore_contact(session: AsyncSession, workspace_id: str, contact_id: 
     contact.deleted_at, contact.updated_at = None, now(session)
     await session.flush()
     return (await read_contacts(session, workspace_id, [contact]))[0]
+
+
+async def lock_expired(session: AsyncSession, *, limit: int) -> list[tuple[str, str]]:
+    """Whom the bin gives back no more, of all workspaces, as (workspace, contact), locked for the sweep."""
+    return await repository.lock_binned(session, _bin_since(session), limit=limit)
 
 
 async def read_contacts(

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from agentflow.care import erasing, exporting, repository
 from agentflow.care.backup import backup
 from agentflow.care.restore import restore
 from agentflow.care.schemas import ErasureRead
+from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Base, Database, now
 from agentflow.kit.errors import NotFound, Unavailable
 from agentflow.kit.events import publish
@@ -24,9 +25,10 @@ from agentflow.kit.files import LocalFiles
 from agentflow.kit.settings import Settings
 from crm.contacts import service as contacts
 from crm.contacts.media import service as media
+from crm.contacts.merging import service as merging
 from crm.contacts.notes import service as notes
 from crm.contacts.notes.schemas import ContactNoteWrite
-from crm.contacts.schemas import ContactUpdate
+from crm.contacts.schemas import ContactCreate, ContactSource, ContactUpdate
 from crm.teams.service import Principal
 from tests.talk import Talk, make_talk
 
@@ -220,6 +222,51 @@ async def test_that_nothing_of_an_erased_person_is_left_and_nothing_of_another_i
     await erasing.erase(db, shop.files, report.id)  # the job may run twice
     async with db.read() as session:
         assert await erasing.get(session, shop.who.workspace_id, report.id) == report
+
+
+async def test_that_the_bin_of_contacts_is_emptied_after_thirty_days(shop: Shop, clock: ManualClock) -> None:
+    db, workspace_id = shop.talk.db, shop.who.workspace_id
+    async with db.transaction() as session:
+        maria = await contacts.create_contact(
+            session, workspace_id, ContactCreate(first_name="Maria"), source=ContactSource.MANUAL
+        )
+        for one in (shop.ines, maria.id):
+            await contacts.delete_contact(session, workspace_id, one)
+    clock.advance(timedelta(days=30, seconds=-1))
+    before = await everything(db)
+    await erasing.empty_bin(db, shop.files)
+    assert await everything(db) == before
+    async with db.transaction() as session:
+        await contacts.restore_contact(session, workspace_id, maria.id)
+    clock.advance(timedelta(seconds=2))
+    await erasing.empty_bin(db, shop.files)
+    after = await everything(db)
+    assert len(await shop.files.keys(media.FOLDER)) == 1
+    gone = {"contacts", "contact_addresses", "contact_files", "contact_notes", "conversations", "messages"}
+    assert hits(before, shop.ines) >= {"contacts", "contact_files", "contact_notes"}
+    assert not gone & hits(after, shop.ines, *SECRETS)
+    assert hits(after, maria.id) >= {"contacts"}
+    for name in gone:
+        kept = [row for row in before[name] if shop.otto in row]
+        assert [row for row in after[name] if shop.otto in row] == kept, name
+
+
+async def test_that_a_merged_contact_stays_in_the_bin_as_long_as_the_other_lives(
+    shop: Shop, clock: ManualClock
+) -> None:
+    db, workspace_id = shop.talk.db, shop.who.workspace_id
+    async with db.transaction() as session:
+        await merging.merge(session, shop.who, shop.otto, shop.ines)
+    clock.advance(timedelta(days=31))
+    await erasing.empty_bin(db, shop.files)
+    async with db.transaction() as session:
+        assert await repository.find_person(session, workspace_id, [shop.ines]) is not None
+        await contacts.delete_contact(session, workspace_id, shop.otto)
+    clock.advance(timedelta(days=31))
+    await erasing.empty_bin(db, shop.files)
+    async with db.read() as session:
+        assert await repository.find_person(session, workspace_id, [shop.ines, shop.otto]) is None
+    assert await shop.files.keys(media.FOLDER) == []
 
 
 class Refusing(LocalFiles):
