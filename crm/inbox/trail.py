@@ -8,6 +8,7 @@ from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
 from crm.contacts.usage import service as usage
 from crm.inbox.models import Conversation, Message
+from crm.inbox.schemas import OwnerKind
 
 
 async def note_message(session: AsyncSession, conversation: Conversation, message: Message) -> None:
@@ -41,6 +42,7 @@ def note_status(session: AsyncSession, conversation: Conversation, *, actor_id: 
 
 def note_owner(session: AsyncSession, conversation: Conversation, *, actor_id: str | None) -> None:
     """The conversation went to an agent, a person, a team or nobody."""
+    by_agent = conversation.owner_kind == OwnerKind.AGENT  # others keep the agent it may go back to
     activity.note(
         session,
         conversation.workspace_id,
@@ -50,7 +52,7 @@ def note_owner(session: AsyncSession, conversation: Conversation, *, actor_id: s
         actor_id=actor_id,
         detail={
             "owner": str(conversation.owner_kind),
-            "id": conversation.staff_id or conversation.team_id,
+            "id": conversation.agent_id if by_agent else conversation.staff_id or conversation.team_id,
             "reason": conversation.handoff_reason,
         },
     )

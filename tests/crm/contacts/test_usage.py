@@ -85,8 +85,8 @@ async def test_that_the_log_tells_what_happened_in_a_talk(talk: Talk) -> None:
         closed = StatusUpdate(status=ConversationStatus.CLOSED)
         await inbox.change_status(session, talk.colleague, said.conversation_id, closed)
         await inbox.hand_back(session, talk.staff, said.conversation_id)
-    lines = [(line.kind, line.subject_id, line.actor_id) for line in await log_of(talk, contact_id)][::-1]
-    assert lines == [
+    log = (await log_of(talk, contact_id))[::-1]
+    assert [(line.kind, line.subject_id, line.actor_id) for line in log] == [
         (ActivityKind.MESSAGE_RECEIVED, said.message_id, None),
         (ActivityKind.MESSAGE_SENT, finished.message_id, AGENT),
         (ActivityKind.ASSIGNED, said.conversation_id, talk.colleague.id),
@@ -94,3 +94,5 @@ async def test_that_the_log_tells_what_happened_in_a_talk(talk: Talk) -> None:
         (ActivityKind.STATUS_CHANGED, said.conversation_id, talk.colleague.id),
         (ActivityKind.ASSIGNED, said.conversation_id, talk.staff.id),
     ]
+    owners = [line.detail["id"] for line in log if line.kind is ActivityKind.ASSIGNED]
+    assert owners == [talk.staff.id, AGENT]
