@@ -26,8 +26,8 @@ async def country_of(session: AsyncSession, workspace_id: str) -> str | None:
 
 async def staff_among(session: AsyncSession, workspace_id: str, ids: Iterable[str]) -> frozenset[str]:
     """Those of the ids that are staff members of this workspace."""
-    found = [await repository.find_staff(session, workspace_id, staff_id) for staff_id in sorted(set(ids))]
-    return frozenset(staff.id for staff in found if staff is not None)
+    asked = set(ids)
+    return await repository.staff_among(session, workspace_id, asked) if asked else frozenset()
 
 
 async def colleagues_of(session: AsyncSession, workspace_id: str, staff_id: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, func, or_, select
@@ -46,6 +47,16 @@ async def find_staff(session: AsyncSession, workspace_id: str, staff_id: str) ->
         StaffMember.deleted_at.is_(None),
     )
     return (await session.execute(query)).scalar_one_or_none()
+
+
+async def staff_among(session: AsyncSession, workspace_id: str, ids: Collection[str]) -> frozenset[str]:
+    """Those of the ids that are staff members of this workspace, not deleted."""
+    query = select(StaffMember.id).where(
+        StaffMember.workspace_id == workspace_id,
+        StaffMember.id.in_(ids),
+        StaffMember.deleted_at.is_(None),
+    )
+    return frozenset((await session.execute(query)).scalars())
 
 
 async def list_addresses(session: AsyncSession, workspace_id: str, role: str) -> list[str]:
