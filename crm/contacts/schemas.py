@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 MAX_ADDRESSES = 20  # e-mail addresses, and phone numbers, of one contact
 MAX_LABELS = 100  # of one contact
 MAX_VALUES = 200  # custom properties given at once
-BIN_DAYS = 30  # what was deleted can be restored for this long
 
 # A custom property holds text, a number, yes or no, a date as YYYY-MM-DD, or a choice; None clears it.
 PropertyValue = str | int | float | bool | None

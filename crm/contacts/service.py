@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,11 +11,11 @@ from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts import repository
 from crm.contacts.addresses import address_key
-from crm.contacts.errors import ContactNotFound, TooLateToRestore
+from crm.contacts.bin import bin_since, check_restorable
+from crm.contacts.errors import ContactNotFound
 from crm.contacts.folding import fold_or_none, sort_key
 from crm.contacts.models import NEVER, Contact, ContactIdentity
 from crm.contacts.schemas import (
-    BIN_DAYS,
     AddressKind,
     ContactCreate,
     ContactLabelRead,
@@ -166,7 +165,7 @@ async def list_contacts(
         session,
         workspace_id,
         before=before,
-        deleted_since=_bin_since(session) if deleted else None,
+        deleted_since=bin_since(session) if deleted else None,
         limit=limit,
     )
     return await read_contacts(session, workspace_id, found)
@@ -185,8 +184,7 @@ async def restore_contact(session: AsyncSession, workspace_id: str, contact_id: 
     contact = await repository.find_contact(session, workspace_id, contact_id, deleted=True)
     if contact is None or contact.deleted_at is None or contact.merged_into_id is not None:
         raise ContactNotFound("There is no such contact in the bin.")
-    if contact.deleted_at <= _bin_since(session):
-        raise TooLateToRestore(f"What was deleted more than {BIN_DAYS} days ago cannot be restored.")
+    check_restorable(session, contact.deleted_at)
     contact.deleted_at, contact.updated_at = None, now(session)
     await session.flush()
     return (await read_contacts(session, workspace_id, [contact]))[0]
@@ -194,7 +192,7 @@ async def restore_contact(session: AsyncSession, workspace_id: str, contact_id: 
 
 async def lock_expired(session: AsyncSession, *, limit: int) -> list[tuple[str, str]]:
     """Whom the bin gives back no more, of all workspaces, as (workspace, contact), locked for the sweep."""
-    return await repository.lock_binned(session, _bin_since(session), limit=limit)
+    return await repository.lock_binned(session, bin_since(session), limit=limit)
 
 
 async def read_contacts(
@@ -247,7 +245,3 @@ async def _get(session: AsyncSession, workspace_id: str, contact_id: str) -> Con
     if found is None:
         raise ContactNotFound("There is no such contact.")
     return found
-
-
-def _bin_since(session: AsyncSession) -> datetime:
-    return now(session) - timedelta(days=BIN_DAYS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +11,8 @@ from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts.activity.schemas import ActivityKind
 from crm.contacts.activity.service import Line
-from crm.contacts.errors import LabelNotFound, NameTaken, TooLateToRestore, TooManyRecords
+from crm.contacts.bin import bin_since, check_restorable
+from crm.contacts.errors import LabelNotFound, NameTaken, TooManyRecords
 from crm.contacts.folding import fold
 from crm.contacts.labels import repository
 from crm.contacts.labels.schemas import (
@@ -23,7 +23,6 @@ from crm.contacts.labels.schemas import (
     label_name,
 )
 from crm.contacts.models import Label
-from crm.contacts.schemas import BIN_DAYS
 
 _COLOURS = ("#c0392b", "#d35400", "#b7950b", "#1e8449", "#148f77", "#2471a3", "#6c3483", "#5d6d7e")
 
@@ -92,7 +91,7 @@ async def list_labels(
     session: AsyncSession, workspace_id: str, *, deleted: bool, after: str | None, limit: int
 ) -> list[LabelRead]:
     """One page, oldest first; when `deleted` of those in the bin that can be restored."""
-    since = _bin_since(session) if deleted else None
+    since = bin_since(session) if deleted else None
     found = await repository.list_labels(session, workspace_id, after=after, deleted_since=since, limit=limit)
     return [LabelRead.model_validate(one) for one in found]
 
@@ -131,8 +130,7 @@ async def restore_label(session: AsyncSession, workspace_id: str, label_id: str)
     Raises LabelNotFound, NameTaken, TooManyRecords, TooLateToRestore.
     """
     label = await _get(session, workspace_id, label_id, deleted=True)
-    if label.deleted_at is not None and label.deleted_at <= _bin_since(session):
-        raise TooLateToRestore(f"What was deleted more than {BIN_DAYS} days ago cannot be restored.")
+    check_restorable(session, label.deleted_at)
     await _check_name(session, workspace_id, label.name)
     await _check_room(session, workspace_id, 1)
     label.deleted_at = None
@@ -171,7 +169,3 @@ def _row(session: AsyncSession, workspace_id: str, name: str, colour: str | None
         "created_at": now(session),
         "deleted_at": None,
     }
-
-
-def _bin_since(session: AsyncSession) -> datetime:
-    return now(session) - timedelta(days=BIN_DAYS)

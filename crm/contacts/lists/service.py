@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import now
@@ -13,7 +11,8 @@ from crm.contacts import repository as contacts
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
 from crm.contacts.activity.service import Line
-from crm.contacts.errors import TooLateToRestore, TooManyRecords
+from crm.contacts.bin import bin_since, check_restorable
+from crm.contacts.errors import TooManyRecords
 from crm.contacts.filters import service as filters
 from crm.contacts.filters.schemas import Condition
 from crm.contacts.labels import service as labels
@@ -29,7 +28,6 @@ from crm.contacts.lists.schemas import (
     MembersChanged,
 )
 from crm.contacts.models import ContactList
-from crm.contacts.schemas import BIN_DAYS
 from crm.teams.service import Principal
 
 _STEP = 5000  # contacts whose labels are changed at once
@@ -71,7 +69,7 @@ async def list_lists(
     session: AsyncSession, workspace_id: str, *, deleted: bool, after: str | None, limit: int
 ) -> list[ListRead]:
     """One page, oldest first; when `deleted` of those in the bin that can be restored."""
-    since = _bin_since(session) if deleted else None
+    since = bin_since(session) if deleted else None
     found = await repository.list_lists(session, workspace_id, after=after, deleted_since=since, limit=limit)
     return [_read(one) for one in found]
 
@@ -115,8 +113,7 @@ async def delete_list(session: AsyncSession, workspace_id: str, list_id: str) ->
 async def restore_list(session: AsyncSession, workspace_id: str, list_id: str) -> ListRead:
     """Take it out of the bin with its members. Raises ListNotFound, TooManyRecords, TooLateToRestore."""
     found = await _get(session, workspace_id, list_id, deleted=True)
-    if found.deleted_at is not None and found.deleted_at <= _bin_since(session):
-        raise TooLateToRestore(f"What was deleted more than {BIN_DAYS} days ago cannot be restored.")
+    check_restorable(session, found.deleted_at)
     await _check_room(session, workspace_id)
     found.deleted_at = None
     await session.flush()
@@ -199,10 +196,6 @@ async def _get(
 async def _check_room(session: AsyncSession, workspace_id: str) -> None:
     if await repository.count_lists(session, workspace_id) >= MAX_LISTS:
         raise TooManyRecords(f"A workspace has at most {MAX_LISTS} lists.", limit=MAX_LISTS)
-
-
-def _bin_since(session: AsyncSession) -> datetime:
-    return now(session) - timedelta(days=BIN_DAYS)
 
 
 def _stored(condition: Condition | None) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from datetime import timedelta
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +13,7 @@ from agentflow.kit.errors import TooLarge
 from agentflow.kit.ids import new_id
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
+from crm.contacts.bin import bin_since
 from crm.contacts.media import repository
 from crm.contacts.media.errors import BadFile, FileNotFound
 from crm.contacts.media.models import ContactFile
@@ -22,7 +22,6 @@ from crm.contacts.media.sniffing import kind_of
 from crm.contacts.present import get_present
 from crm.teams.service import Principal
 
-BIN_DAYS = 30
 FOLDER = "contact_files"
 ARRIVING_SECONDS = 3600.0  # a younger file may belong to a row that is not committed yet
 _MAX_NAME = 200
@@ -160,7 +159,7 @@ async def purge(db: Database, files: Files) -> None:
     """Erase what was in the bin for too long. Rows go last: if a run dies, they say what is left to do."""
     while True:
         async with db.read() as session:
-            before = now(session) - timedelta(days=BIN_DAYS)
+            before = bin_since(session)
             expired = await repository.expired_files(session, before, limit=_ERASED_AT_ONCE)
         for _, key in expired:
             await files.delete(key)

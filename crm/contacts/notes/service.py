@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
+from crm.contacts.bin import bin_since
 from crm.contacts.notes import repository
 from crm.contacts.notes.errors import NoteNotFound
 from crm.contacts.notes.models import ContactNote
 from crm.contacts.notes.schemas import ContactNoteWrite
 from crm.contacts.present import get_present
 from crm.teams.service import Principal
-
-BIN_DAYS = 30
 
 
 async def add_note(
@@ -99,4 +96,4 @@ def _log(session: AsyncSession, who: Principal, note: ContactNote, kind: Activit
 async def purge(db: Database) -> None:
     """Erase what was in the bin for too long."""
     async with db.transaction() as session:
-        await repository.purge(session, now(session) - timedelta(days=BIN_DAYS))
+        await repository.purge(session, bin_since(session))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +13,7 @@ from agentflow.kit.events import publish
 from agentflow.kit.ids import new_id
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind, Detail
+from crm.contacts.bin import bin_since
 from crm.contacts.objects import repository
 from crm.contacts.objects.definitions import fields_of, get_definition
 from crm.contacts.objects.errors import ObjectExists, ObjectNotFound, UnknownField
@@ -24,7 +24,6 @@ from crm.contacts.present import get_present
 from crm.contacts.schemas import PropertyType
 from crm.teams.service import Principal
 
-BIN_DAYS = 30
 CREATED, UPDATED = "custom_object_created", "custom_object_updated"
 
 
@@ -288,4 +287,4 @@ async def read_records(session: AsyncSession, records: Sequence[ObjectRecord]) -
 async def purge(db: Database) -> None:
     """Erase what was in the bin for too long."""
     async with db.transaction() as session:
-        await repository.purge(session, now(session) - timedelta(days=BIN_DAYS))
+        await repository.purge(session, bin_since(session))

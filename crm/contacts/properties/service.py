@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts import repository as contacts
-from crm.contacts.errors import NameTaken, PropertyNotFound, TooLateToRestore, TooManyRecords, TypeMismatch
+from crm.contacts.bin import bin_since, check_restorable
+from crm.contacts.errors import NameTaken, PropertyNotFound, TooManyRecords, TypeMismatch
 from crm.contacts.models import ContactProperty
 from crm.contacts.properties import repository
 from crm.contacts.properties.schemas import MAX_PROPERTIES, PropertyCreate, PropertyRead, PropertyUpdate
 from crm.contacts.properties.values import Definition
-from crm.contacts.schemas import BIN_DAYS, PropertyType, PropertyValue
+from crm.contacts.schemas import PropertyType, PropertyValue
 
 
 async def definitions(session: AsyncSession, workspace_id: str) -> dict[str, Definition]:
@@ -66,7 +66,7 @@ async def list_properties(
     session: AsyncSession, workspace_id: str, *, deleted: bool, after: str | None, limit: int
 ) -> list[PropertyRead]:
     """One page, oldest first; when `deleted` of those in the bin that can be restored."""
-    since = _bin_since(session) if deleted else None
+    since = bin_since(session) if deleted else None
     found = await repository.list_properties(
         session, workspace_id, after=after, deleted_since=since, limit=limit
     )
@@ -106,8 +106,7 @@ async def delete_property(session: AsyncSession, workspace_id: str, property_id:
 async def restore_property(session: AsyncSession, workspace_id: str, property_id: str) -> PropertyRead:
     """Take it out of the bin. Raises PropertyNotFound, NameTaken, TooManyRecords, TooLateToRestore."""
     found = await _get(session, workspace_id, property_id, deleted=True)
-    if found.deleted_at is not None and found.deleted_at <= _bin_since(session):
-        raise TooLateToRestore(f"What was deleted more than {BIN_DAYS} days ago cannot be restored.")
+    check_restorable(session, found.deleted_at)
     await _check_room(session, workspace_id, found.key)
     found.deleted_at = None
     await session.flush()
@@ -131,10 +130,6 @@ async def _check_room(session: AsyncSession, workspace_id: str, key: str) -> Non
         raise TooManyRecords(
             f"A workspace has at most {MAX_PROPERTIES} custom properties.", limit=MAX_PROPERTIES
         )
-
-
-def _bin_since(session: AsyncSession) -> datetime:
-    return now(session) - timedelta(days=BIN_DAYS)
 
 
 def _said(value: PropertyValue) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,6 +11,7 @@ from agentflow.kit.ids import new_id
 from agentflow.kit.pagination import BadCursor
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
+from crm.contacts.bin import bin_since
 from crm.contacts.present import get_present
 from crm.contacts.reminders import repository
 from crm.contacts.reminders.errors import NobodyToRemind, ReminderNotFound
@@ -19,8 +20,6 @@ from crm.contacts.reminders.schemas import ReminderCreate, ReminderRead, Reminde
 from crm.teams.errors import RecordNotFound
 from crm.teams.service import Principal
 from crm.teams.staff import service as people
-
-BIN_DAYS = 30
 
 
 async def add_reminder(
@@ -162,4 +161,4 @@ async def _get(session: AsyncSession, who: Principal, contact_id: str, reminder_
 async def purge(db: Database) -> None:
     """Erase what was in the bin for too long."""
     async with db.transaction() as session:
-        await repository.purge(session, now(session) - timedelta(days=BIN_DAYS))
+        await repository.purge(session, bin_since(session))

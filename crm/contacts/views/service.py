@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import now
 from agentflow.kit.errors import Forbidden, NotFound
 from agentflow.kit.ids import new_id
 from crm.contacts import repository as contacts
-from crm.contacts.errors import TooLateToRestore, TooManyRecords, UnknownProperty
+from crm.contacts.bin import bin_since, check_restorable
+from crm.contacts.errors import TooManyRecords, UnknownProperty
 from crm.contacts.filters import service as filters
 from crm.contacts.filters.schemas import ContactSearch, Group
 from crm.contacts.models import ContactView
-from crm.contacts.schemas import BIN_DAYS
 from crm.contacts.views import repository
 from crm.contacts.views.schemas import (
     MAX_VIEWS,
@@ -87,7 +85,7 @@ async def list_views(
         who.workspace_id,
         who.staff_id,
         after=after,
-        deleted_since=_bin_since(session) if deleted else None,
+        deleted_since=bin_since(session) if deleted else None,
         limit=limit,
     )
     return [_read(one) for one in found]
@@ -132,8 +130,7 @@ async def delete_view(session: AsyncSession, who: Principal, view_id: str) -> Vi
 async def restore_view(session: AsyncSession, who: Principal, view_id: str) -> ViewRead:
     """Take it out of the bin. Raises ViewNotFound, SharedView, TooManyRecords, TooLateToRestore."""
     view = await _get_to_change(session, who, view_id, deleted=True)
-    if view.deleted_at is not None and view.deleted_at <= _bin_since(session):
-        raise TooLateToRestore(f"What was deleted more than {BIN_DAYS} days ago cannot be restored.")
+    check_restorable(session, view.deleted_at)
     await _check_room(session, who.workspace_id, view.staff_id)
     view.deleted_at = None
     await session.flush()
@@ -182,10 +179,6 @@ async def _get_to_change(
     if view.staff_id is None:
         _check_may_share(who)
     return view
-
-
-def _bin_since(session: AsyncSession) -> datetime:
-    return now(session) - timedelta(days=BIN_DAYS)
 
 
 def _read(view: ContactView) -> ViewRead:
