@@ -34,7 +34,6 @@ from crm.contacts.imports.schemas import (
     Progress,
     ReasonCount,
     RowOutcome,
-    Suggestion,
     Summary,
 )
 from crm.contacts.imports.summing import added
@@ -371,11 +370,6 @@ def _check_state(found: ContactImport, *allowed: ImportState) -> None:
             state=str(found.state),
             allowed=[str(state) for state in allowed],
         )
-
-
-def suggestion_mapping(suggestions: Sequence[Suggestion]) -> Mapping:
-    """The suggestions as a mapping, for those who take them as they are."""
-    return Mapping.model_validate({"columns": [one.model_dump(exclude={"reason"}) for one in suggestions]})
 
 
 SAMPLE = BOM + csv_lines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, func, select
@@ -202,16 +202,6 @@ async def list_of_contact(
     if before is not None:
         query = query.where(ObjectRecord.id < before)
     return list((await session.execute(query.order_by(ObjectRecord.id.desc()).limit(limit))).scalars())
-
-
-async def definitions_of(
-    session: AsyncSession, workspace_id: str, definition_ids: Collection[str]
-) -> dict[str, ObjectDefinition]:
-    """Kinds of objects by id."""
-    query = select(ObjectDefinition).where(
-        ObjectDefinition.workspace_id == workspace_id, ObjectDefinition.id.in_(list(definition_ids))
-    )
-    return {one.id: one for one in (await session.execute(query)).scalars()}
 
 
 async def purge(session: AsyncSession, before: datetime) -> None:
