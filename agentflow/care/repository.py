@@ -23,13 +23,12 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.care.models import Backup, Erasure, Export
-from agentflow.kit.db import Base, Database
+from agentflow.kit.db import Base, Database, pages_by_key
 
 PAGE = 300
 _OWNERS = ("contacts", "conversations", "messages")
@@ -248,23 +247,11 @@ async def erase_gaps(session: AsyncSession, gap_ids: Sequence[str]) -> int:
 async def pages(db: Database, name: str, workspace_id: str) -> AsyncIterator[list[dict[str, Any]]]:
     """The rows of a table that belong to a workspace, by primary key, a transaction for each page."""
     table = Base.metadata.tables[name]
-    keys = list(table.primary_key.columns)
-    columns = [column for column in table.columns if not isinstance(column.type, LargeBinary)]
-    query = select(*columns).order_by(*keys).limit(PAGE)
+    query = select(*(column for column in table.columns if not isinstance(column.type, LargeBinary)))
     if (of_workspace := _of_workspace(table, workspace_id)) is not None:
         query = query.where(of_workspace)
-    last: list[Any] | None = None
-    while True:
-        page = query
-        if last is not None:
-            page = query.where(keys[0] > last[0] if len(keys) == 1 else tuple_(*keys) > tuple_(*last))
-        async with db.read() as session:
-            rows = [dict(row) for row in (await session.execute(page)).mappings()]
-        if rows:
-            yield rows
-        if len(rows) < PAGE:
-            return
-        last = [rows[-1][key.name] for key in keys]
+    async for rows in pages_by_key(db, table, query, PAGE):
+        yield [dict(row._mapping) for row in rows]
 
 
 def _of_workspace(table: Table, workspace_id: str) -> ColumnElement[bool] | None:

@@ -6,11 +6,12 @@ A transaction holds no model call, HTTP call or send: those call `refuse_inside_
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
@@ -19,9 +20,13 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     MetaData,
+    Row,
+    Select,
+    Table,
     Text,
     TypeDecorator,
     text,
+    tuple_,
 )
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
@@ -247,6 +252,24 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+async def pages_by_key(
+    db: Database, table: Table, query: Select[Any], size: int
+) -> AsyncIterator[Sequence[Row[Any]]]:
+    """The rows of a query over one table, by its primary key (which it selects), a transaction a page."""
+    keys = list(table.primary_key.columns)
+    query = query.order_by(*keys).limit(size)
+    page = query
+    while True:
+        async with db.read() as session:
+            rows = (await session.execute(page)).all()
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        last = [rows[-1]._mapping[key] for key in keys]
+        page = query.where(keys[0] > last[0] if len(keys) == 1 else tuple_(*keys) > tuple_(*last))
 
 
 def now(session: AsyncSession) -> datetime:

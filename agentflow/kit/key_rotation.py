@@ -7,14 +7,14 @@ is found in the metadata, so a new one cannot be forgotten.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import Column, Table, Text, bindparam, select, tuple_, type_coerce, update
+from sqlalchemy import Column, Row, Select, Table, Text, bindparam, select, type_coerce, update
 
-from agentflow.kit.db import Base, Database, EncryptedText
+from agentflow.kit.db import Base, Database, EncryptedText, pages_by_key
 
 BATCH = 200
 # Takes the table, how many of its rows were seen, and how many values were encrypted again.
@@ -63,7 +63,7 @@ async def _walk(db: Database, keys: Sequence[Fernet], tell: Tell, *, write: bool
     found = Standing()
     for table, columns in encrypted_columns():
         seen = changed = 0
-        async for rows in _pages(db, table, columns):
+        async for rows in pages_by_key(db, table, _query(table, columns), BATCH):
             changes = _changes(table, columns, rows, keys, found)
             if changes and write:
                 await _write(db, table, changes)
@@ -74,31 +74,16 @@ async def _walk(db: Database, keys: Sequence[Fernet], tell: Tell, *, write: bool
     return found
 
 
-async def _pages(
-    db: Database, table: Table, columns: Sequence[Column[Any]]
-) -> AsyncIterator[list[tuple[Any, ...]]]:
-    """The rows by primary key: the key's parts, then what stands in the columns, as it is stored."""
-    keys = list(table.primary_key.columns)
+def _query(table: Table, columns: Sequence[Column[Any]]) -> Select[Any]:
+    """The key's parts, then what stands in the columns, as it is stored."""
     stored = [type_coerce(column, Text).label(f"stored_{column.name}") for column in columns]
-    query = select(*keys, *stored).order_by(*keys).limit(BATCH)
-    last: tuple[Any, ...] | None = None
-    while True:
-        page = query
-        if last is not None:
-            page = query.where(keys[0] > last[0] if len(keys) == 1 else tuple_(*keys) > tuple_(*last))
-        async with db.read() as session:
-            rows = [tuple(row) for row in (await session.execute(page)).all()]
-        if rows:
-            yield rows
-        if len(rows) < BATCH:
-            return
-        last = rows[-1][: len(keys)]
+    return select(*table.primary_key.columns, *stored)
 
 
 def _changes(
     table: Table,
     columns: Sequence[Column[Any]],
-    rows: Sequence[tuple[Any, ...]],
+    rows: Sequence[Row[Any]],
     keys: Sequence[Fernet],
     found: Standing,
 ) -> list[_Change]:
