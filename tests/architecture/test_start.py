@@ -11,7 +11,7 @@ import crm
 import evals
 import knowledge
 
-HEAVY = ("torch", "sentence_transformers", "llama_index", "langchain", "pypdf", "openpyxl")
+HEAVY = ("torch", "sentence_transformers", "llama_index", "langchain", "pypdf", "openpyxl", "botocore")
 
 
 def test_that_the_api_loads_no_heavy_library() -> None:
