@@ -36,7 +36,7 @@ const POLL_MS = 1000;
 const CHANGES = { now_answered: "Now answered", no_longer_answered: "No longer answered", different: "Different" };
 
 export class FilePreview {
-  readonly node = h("section", { class: "preview", "aria-labelledby": "preview-title" });
+  readonly node = h("section", { class: "preview", "aria-labelledby": "preview-title", hidden: true });
   private readonly sources = h("select", { "aria-label": "Source to replace" });
   private readonly input = h("input", { type: "file", required: true, "aria-label": "New file" });
   private readonly button = h("button", {}, "Compare");

@@ -27,7 +27,7 @@ const SHOWN = 5;
 export class SearchConsole {
   readonly node = h("section", { class: "console", "aria-labelledby": "console-title" });
   private readonly box = h("input", { type: "text", maxlength: "2000", required: true, "aria-label": "Question", placeholder: "Try a question…" });
-  private readonly button = h("button", {}, "Search");
+  private readonly button = h("button", { disabled: true }, "Search"); // until there is a base to search in
   private readonly result = h("div", { "aria-live": "polite" });
   private base = "";
 
