@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from agentflow.kit.errors import Misconfigured
 from knowledge import embedding_export
-from knowledge.embedding_onnx import BATCH_TOKENS, FOLDER, OnnxEmbedder, _batches, is_built
+from knowledge.embedding_onnx import BATCH_TOKENS, FOLDER, NICENESS, OnnxEmbedder, _batches, is_built
 
 TEXTS = (
     "How do I cancel my subscription?",
@@ -91,6 +92,14 @@ def test_that_a_few_texts_do_not_wait_behind_a_file(either: OnnxEmbedder) -> Non
         finally:
             free.set()
     assert all(file.result() for file in files)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a niceness for each thread")
+def test_that_the_threads_of_a_file_give_way_to_a_turn(either: OnnxEmbedder) -> None:
+    either.embed_documents(["word " * 200] * 8)
+    ids = {thread.name: thread.native_id for thread in threading.enumerate()}
+    nice = {os.getpriority(os.PRIO_PROCESS, id or 0) for name, id in ids.items() if name.startswith("embed_")}
+    assert nice == {os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) + NICENESS}
 
 
 def test_that_small_and_full_precision_agree(cache: Path) -> None:
