@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from agentflow.agents import service as agents
 from agentflow.agents.schemas import AgentCreate, CustomerAsks
 from agentflow.bootstrap import Application, connect_environment_model
@@ -42,8 +44,12 @@ async def make(app: Application) -> FirstRun | None:
     """Make the demo workspace in an empty database; None where there is a workspace already.
 
     The records are one transaction. The sample files follow; a run that died between is mended by the next.
+    Every start brings the model of the environment up to date.
     """
-    made = await _make_records(app)
+    async with app.db.transaction() as session:
+        made = None if await teams.lock_workspaces(session) else await _make_records(app, session)
+        for workspace_id in await teams.lock_workspaces(session):
+            await connect_environment_model(session, workspace_id, app.settings)
     async with app.db.read() as session:
         account = await channels.find_account_by_ref(session, "livechat", SITE)
         if account is None:
@@ -64,50 +70,45 @@ async def make(app: Application) -> FirstRun | None:
     return made
 
 
-async def _make_records(app: Application) -> FirstRun | None:
+async def _make_records(app: Application, session: AsyncSession) -> FirstRun:
     password = first_password()
-    password_hash = hash_password(password)
-    async with app.db.transaction() as session:
-        if await teams.any_workspace(session):
-            return None
-        workspace = await teams.create_workspace(
-            session, name="Harbour & Pine", time_zone="Europe/Amsterdam", locale="en"
-        )
-        await teams.create_staff_member(
-            session,
-            workspace.id,
-            email=EMAIL,
-            name="Admin",
-            password_hash=password_hash,
-            role=Role.ADMIN,
-        )
-        _, api_key = await teams.create_key(
-            session, workspace.id, ApiKeyCreate(name="first key", scopes=list(Scope))
-        )
-        base = await knowledge.create_knowledge_base(
-            session, workspace.id, KnowledgeBaseCreate(name="Shop knowledge")
-        )
-        agent = await agents.create_agent(
-            session,
-            workspace.id,
-            AgentCreate(
-                name="Pine",
-                knowledge_base_id=base.id,
-                handoff_rules=[CustomerAsks(kind="customer_asks")],
-            ),
-        )
-        account = await channels.create_account(
-            session,
-            workspace.id,
-            ChannelAccountCreate(
-                name="Demo website",
-                allowed_origins=[app.settings.public_url, f"http://localhost:{app.settings.port}"],
-                public_settings=PublicSettings(suggestions=list(SUGGESTIONS)),
-            ),
-            ref=SITE,
-        )
-        await inbox.set_route(session, workspace.id, account.id, agent.id)
-        await connect_environment_model(session, workspace.id, app.settings)
+    workspace = await teams.create_workspace(
+        session, name="Harbour & Pine", time_zone="Europe/Amsterdam", locale="en"
+    )
+    await teams.create_staff_member(
+        session,
+        workspace.id,
+        email=EMAIL,
+        name="Admin",
+        password_hash=hash_password(password),
+        role=Role.ADMIN,
+    )
+    _, api_key = await teams.create_key(
+        session, workspace.id, ApiKeyCreate(name="first key", scopes=list(Scope))
+    )
+    base = await knowledge.create_knowledge_base(
+        session, workspace.id, KnowledgeBaseCreate(name="Shop knowledge")
+    )
+    agent = await agents.create_agent(
+        session,
+        workspace.id,
+        AgentCreate(
+            name="Pine",
+            knowledge_base_id=base.id,
+            handoff_rules=[CustomerAsks(kind="customer_asks")],
+        ),
+    )
+    account = await channels.create_account(
+        session,
+        workspace.id,
+        ChannelAccountCreate(
+            name="Demo website",
+            allowed_origins=[app.settings.public_url, f"http://localhost:{app.settings.port}"],
+            public_settings=PublicSettings(suggestions=list(SUGGESTIONS)),
+        ),
+        ref=SITE,
+    )
+    await inbox.set_route(session, workspace.id, account.id, agent.id)
     return FirstRun(password, api_key)
 
 

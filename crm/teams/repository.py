@@ -26,9 +26,10 @@ async def find_workspace(session: AsyncSession, workspace_id: str) -> Workspace 
     return await session.get(Workspace, workspace_id)
 
 
-async def first_workspace(session: AsyncSession) -> Workspace | None:
-    """The oldest workspace; None in an empty database."""
-    return (await session.execute(select(Workspace).order_by(Workspace.id).limit(1))).scalar_one_or_none()
+async def lock_workspaces(session: AsyncSession) -> list[str]:
+    """The ids of all workspaces, which nobody else changes until the commit."""
+    query = select(Workspace.id).order_by(Workspace.id).with_for_update()
+    return list((await session.execute(query)).scalars())
 
 
 async def find_staff_by_email(session: AsyncSession, email: str) -> StaffMember | None:

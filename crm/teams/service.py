@@ -409,9 +409,9 @@ def _team(session: AsyncSession, workspace_id: str, name: str, *, is_default: bo
     )
 
 
-async def any_workspace(session: AsyncSession) -> bool:
-    """Whether there is a workspace at all; a first run has none."""
-    return await repository.first_workspace(session) is not None
+async def lock_workspaces(session: AsyncSession) -> list[str]:
+    """The ids of all workspaces, for a server that starts: one at a time. A first run has none."""
+    return await repository.lock_workspaces(session)
 
 
 async def staff_addresses(session: AsyncSession, workspace_id: str) -> list[str]:

@@ -25,13 +25,13 @@ def server() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def model_app(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
-    """A server whose demo agent answers with the scripted model."""
+    """A server whose demo agent answers with the scripted model, which was named after its first run."""
     settings = {
         "OPENAI_API_KEY": "sk-of-the-tests",
         "OPENAI_BASE_URL": server.base_url,
         "AGENTFLOW_MODEL": "stub-large",
     }
-    app = LiveApp(tmp_path_factory.mktemp("model") / "home").start(**settings)
+    app = LiveApp(tmp_path_factory.mktemp("model") / "home").start().restart(**settings)
     app.wait_for_knowledge()
     yield app
     app.stop()
