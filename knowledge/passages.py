@@ -18,7 +18,7 @@ from knowledge.tables.columns import TypedTable
 FloatVector = npt.NDArray[np.float32]
 
 TOPICS = 3  # offered when the answer is not known
-_TOPIC_CHARS = 80  # a longer heading is running text that was taken for one
+_SECTION_CHARS = 80  # a longer heading is running text that was taken for one
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,17 @@ class Passage:
     sentence: float
     sentences: tuple[PassageSentence, ...] = field(repr=False)
 
+    @property
+    def section(self) -> str:
+        """The nearest heading that the passage begins with or stands under; "" for none."""
+        first = self.sentences[0].start if self.sentences else None
+        opening = "" if first is None or self.start is None else self.text[: first - self.start]
+        for heading in reversed([*self.heading.split(" > "), *opening.splitlines()]):
+            title = " ".join(heading.strip("#*=- \t").split())
+            if 0 < len(title) <= _SECTION_CHARS:
+                return title
+        return ""
+
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -92,12 +103,6 @@ def topics_of(passages: Sequence[Passage]) -> tuple[str, ...]:
 
 
 def _topic(passage: Passage) -> str:
-    """The heading the passage begins with or stands under, else its sheet, else its source's title."""
-    first = passage.sentences[0].start if passage.sentences else None
-    opening = "" if first is None or passage.start is None else passage.text[: first - passage.start]
-    headings = [*passage.heading.split(" > "), *opening.splitlines()]
-    for heading in reversed(headings):
-        title = " ".join(heading.strip("#*=- \t").split())
-        if 0 < len(title) <= _TOPIC_CHARS:
-            return title
-    return passage.sheet or PurePath(passage.source).stem.replace("_", " ").strip() or passage.source
+    """Its section, else its sheet, else its source's title."""
+    title = PurePath(passage.source).stem.replace("_", " ").strip()
+    return passage.section or passage.sheet or title or passage.source

@@ -35,6 +35,7 @@ class LiveSource:
     name: str
     public: bool
     version: int
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ _SNAPSHOT = (
         Source.name,
         Source.public,
         Source.live_version,
+        Source.origin,
     )
     .select_from(KnowledgeBase)
     .outerjoin(
@@ -109,7 +111,7 @@ async def snapshot(
     rows = (await session.execute(_SNAPSHOT, values)).all()
     if not rows:
         return None
-    live = [LiveSource(row[3], row[4], row[5], row[6] or 0) for row in rows if row[3] is not None]
+    live = [LiveSource(row[3], row[4], row[5], row[6] or 0, row[7]) for row in rows if row[3] is not None]
     live.sort(key=lambda source: source.id)
     return Snapshot(rows[0][0], rows[0][1], rows[0][2], tuple(live))
 

@@ -25,6 +25,7 @@ from knowledge.excerpts import Excerpts
 from knowledge.generation import Built, Content, build, check_embedding, decode, keep_generation, restore
 from knowledge.index import MemoryIndex, Nearest, Points, Scope, VectorIndex
 from knowledge.language import languages_of
+from knowledge.models import Origin
 from knowledge.passages import Passage, PassageSentence, SearchResult, nearest_first, topics_of
 from knowledge.ranking import CANDIDATES, Query, Ranked, Ranking, rank
 from knowledge.repository import LiveSource, Snapshot
@@ -224,7 +225,7 @@ def _passage(opened: _Opened, source: LiveSource, item: Ranked, ranking: Ranking
         source=source.name,
         version=chunk.version,
         public=source.public,
-        page=chunk.page,
+        page=None if source.origin == Origin.SITE else chunk.page,  # nobody sees a site's numbers
         sheet=chunk.sheet,
         row=chunk.row,
         start=shown.start,

@@ -172,7 +172,9 @@ def said(account: ChannelAccount, text: str, *, visitor: str, key: str) -> Inbou
     )
 
 
-def sentence(text: str, *, page: int = 3, public: bool = False, quote: str | None = None) -> dict[str, Any]:
+def sentence(
+    text: str, *, page: int | None = 3, public: bool = False, quote: str | None = None
+) -> dict[str, Any]:
     """A checked sentence with one citation, as the turn hands it over."""
     citation = {
         "source_id": "src_1",
@@ -185,6 +187,7 @@ def sentence(text: str, *, page: int = 3, public: bool = False, quote: str | Non
         "end": 40,
         "quote": quote or text,
         "public": public,
+        "heading": "Opening hours",
     }
     return {"text": text, "citations": [citation], "kind": "fact"}
 

@@ -82,6 +82,7 @@ class _Quote:
             end=last.end,
             quote=self.text,
             public=self.passage.public,
+            heading=self.passage.section,
         )
 
 

@@ -32,6 +32,7 @@ class Citation:
     end: int | None
     quote: str
     public: bool = False
+    heading: str = ""  # of the section it stands in
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from agentflow import bootstrap
 from agentflow.agents import service as agents
 from agentflow.agents.replies import CheckedSentence, Citation, Outcome, TurnRequest
 from agentflow.agents.schemas import AgentCreate
-from agentflow.cli.words import warn_no_text
+from agentflow.cli.words import printable, warn_no_text
 from agentflow.kit.errors import BadRequest
 from agentflow.kit.ids import new_id
 from agentflow.kit.settings import Settings
@@ -278,7 +278,7 @@ def _passage(rank: int, one: Passage) -> dict[str, object]:
 
 def as_text(row: Asked, outcome: Outcome, total: int) -> str:
     """A few lines for a person: the answer with numbers, then what they stand for."""
-    return "\n".join(_lines(row, outcome, total))
+    return "\n".join(map(printable, _lines(row, outcome, total)))
 
 
 def _lines(row: Asked, outcome: Outcome, total: int) -> Iterator[str]:
@@ -305,4 +305,5 @@ def _lines(row: Asked, outcome: Outcome, total: int) -> Iterator[str]:
 def _where(cited: Citation) -> str:
     if cited.sheet is not None:
         return f", {cited.sheet}, row {cited.row}"
-    return f", page {cited.page}" if cited.page is not None else ""
+    where = f"page {cited.page}" if cited.page is not None else cited.heading
+    return f", {where}" if where else ""

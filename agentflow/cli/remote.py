@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from agentflow.cli.ask import files_in
-from agentflow.cli.words import complain
+from agentflow.cli.words import complain, printable
 from agentflow.kit.egress import Egress
 from agentflow.kit.errors import AppError, BadRequest, Unavailable
 from agentflow.kit.settings import Settings
@@ -251,6 +251,6 @@ def _print_message(payload: Mapping[str, Any]) -> None:
             place = f", {cited['place']}" if cited["place"] else ""
             notes[cited["n"]] = f'[{cited["n"]}] {cited["title"]}{place}: "{cited["quote"]}"'
         words.append(sentence["text"] + "".join(f" [{cited['n']}]" for cited in sentence["citations"]))
-    typer.echo(" ".join(words) or payload["text"])
+    typer.echo(printable(" ".join(words) or payload["text"]))
     for number in sorted(notes):
-        typer.echo(f"  {notes[number]}")
+        typer.echo(f"  {printable(notes[number])}")

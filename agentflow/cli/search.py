@@ -17,6 +17,7 @@ from rich.text import Text
 from agentflow import bootstrap
 from agentflow.cli import remote
 from agentflow.cli.ask import Usage, source_files, take_in
+from agentflow.cli.words import printable
 from agentflow.kit.settings import Settings
 from crm.teams import service as teams
 from knowledge import console as explaining
@@ -96,7 +97,7 @@ def _verdict(found: Explanation) -> str:
         )
         lines = [f"{said} ({evidence.margin:+.2f} against the line)", f"evidence: {parts}"]
     if found.topics and not found.known:
-        lines.append(_printable(f"topics: {', '.join(found.topics)}"))
+        lines.append(printable(f"topics: {', '.join(found.topics)}"))
     lines.append("ms: " + ", ".join(f"{name} {spent:.1f}" for name, spent in found.timings_ms.items()))
     return "\n".join(lines)
 
@@ -105,15 +106,10 @@ def _why(item: RankedPassage) -> str:
     """Where the passage stands, its best sentence, and the letters it shares with the question."""
     best = item.best_sentence.text if item.best_sentence else item.text
     matched = f"shared: {', '.join(item.matched)}" if item.matched else "no shared letters"
-    return "\n".join(_printable(line) for line in (_where(item), best, matched))
+    return "\n".join(printable(line) for line in (_where(item), best, matched))
 
 
 def _where(item: RankedPassage) -> str:
     if item.sheet is not None:
         return f"{item.source}, {item.sheet}, row {item.row}"
     return f"{item.source}, page {item.page}" if item.page is not None else item.source
-
-
-def _printable(text: str) -> str:
-    """A document's text without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

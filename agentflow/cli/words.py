@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import typer
+
+_OBEYED = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def printable(text: str) -> str:
+    """A document's text as one line, without what a terminal would obey."""
+    return _OBEYED.sub(" ", text)
 
 
 def complain(detail: str) -> None:
     """One line on stderr, whatever a file's name or a parser's message holds."""
-    typer.echo(f"agentflow: {' '.join(detail.split())}", err=True)
+    typer.echo(f"agentflow: {printable(' '.join(detail.split()))}", err=True)
 
 
 def warn_no_text(name: str) -> None:

@@ -146,4 +146,4 @@ def _place(one: CitationRead, language: str) -> str:
         return texts.text("place_row_only", language, row=one.row)
     if one.page is not None:
         return texts.text("place_page", language, page=one.page)
-    return ""
+    return one.heading

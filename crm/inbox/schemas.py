@@ -90,6 +90,7 @@ class CitationRead(BaseModel):
     end: int | None = None
     quote: str
     public: bool = False
+    heading: str = ""  # of the section; where there is no page, it says the place
 
 
 class SentenceRead(BaseModel):

@@ -208,6 +208,7 @@ def test_that_an_answer_cites_title_place_and_quote(visitor: Visitor) -> None:
     assert "30 days" in answer["text"]
     assert cited[0].keys() == {"n", "title", "place", "quote", "url"}
     assert (cited[0]["n"], cited[0]["title"]) == (1, "Shipping and returns.txt")
+    assert cited[0]["place"] == "Returns"
     assert "30 days of delivery" in cited[0]["quote"]
     assert cited[0]["url"] is None
     visitor.say("What does the Dune floor lamp cost?", "row")

@@ -226,7 +226,7 @@ def test_that_a_person_reads_an_answer_with_its_source(asked: Asked) -> None:
     answer, _, notes = done.stdout.partition("\n\n")
     assert "within 21 days" in answer
     assert "[1]" in answer
-    assert notes.startswith('[1] boats.txt: "')
+    assert notes.startswith('[1] boats.txt, Returns: "')
 
 
 # --- how it refuses ---

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from agentflow.cli.main import read_settings
+from agentflow.cli.words import printable
 from tests.cli.calling import check_refusal, refuse, run
 from tests.e2e.live import LiveApp, free_port
 from tests.knowledge.files import encrypted_pdf
@@ -20,7 +22,7 @@ def test_that_chat_answers_with_sources(live_app: LiveApp) -> None:
     done = run("chat", typed=typed, AGENTFLOW_PORT=str(live_app.port))
     assert (done.returncode, done.stderr) == (0, "")
     assert "within 30 days of delivery" in done.stdout
-    assert re.search(r"^  \[1\] Shipping and returns\.txt: \"", done.stdout, re.MULTILINE)
+    assert re.search(r"^  \[1\] Shipping and returns\.txt, Returns: \"", done.stdout, re.MULTILINE)
     assert "129.00" in done.stdout
     assert re.search(r"^  \[\d\] Prices\.csv, row 3: \"", done.stdout, re.MULTILINE)
 
@@ -129,6 +131,22 @@ def test_that_a_malformed_setting_is_named(
     line = refuse(capsys, ["serve"])
     assert "AGENTFLOW_PORT" in line
     assert said in line
+
+
+def test_that_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AGENTFLOW_PORT", "AGENTFLOW_KEY", "AGENTFLOW_MAIL__HOST", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, "")
+    settings = read_settings()
+    assert (settings.port, settings.key, settings.mail.host, settings.openai_api_key) == (
+        8000,
+        None,
+        None,
+        None,
+    )
+
+
+def test_that_no_document_speaks_to_the_terminal() -> None:
+    assert printable("a\x1b[2J\nb\x9b1m") == "a [2J b 1m"
 
 
 def test_that_help_is_shown_where_nothing_is_asked_for() -> None:

@@ -102,6 +102,7 @@ async def test_that_citations_are_numbered_through_the_answer_and_say_where(talk
         sentence("Open at nine.", page=3, public=True),
         sentence("Closed at six.", page=4),
         sentence("Open at nine.", page=3, public=True),
+        sentence("On Sundays too.", page=None),
     ]
     said[1]["citations"][0] |= {"page": None, "sheet": "Hours", "row": 7}
     async with talk.db.transaction() as session:
@@ -114,8 +115,8 @@ async def test_that_citations_are_numbered_through_the_answer_and_say_where(talk
     await talk.sender.send(finished.outbox_id)
     told = (await talk.events(recorded.conversation_id, "message"))[-1].payload["sentences"]
 
-    assert [one["n"] for one in cited] == [1, 2, 1]
-    assert [one["place"] for one in cited] == ["pagina 3", "Hours, rij 7", "pagina 3"]
+    assert [one["n"] for one in cited] == [1, 2, 1, 3]
+    assert [one["place"] for one in cited] == ["pagina 3", "Hours, rij 7", "pagina 3", "Opening hours"]
     assert cited[0]["title"] == "hours.pdf"
     assert cited[0]["url"].endswith("src_1")
     assert cited[1]["url"] is None

@@ -20,6 +20,7 @@ interface Place {
   page: number | null;
   sheet: string | null;
   row: number | null;
+  heading?: string; // not with older messages
 }
 
 /** A citation as it is stored. */
@@ -268,9 +269,9 @@ function numbered(sentences: Message["sentences"]): Sentence[] {
   }));
 }
 
-function placeOf({ page, sheet, row }: Place): string {
+function placeOf({ page, sheet, row, heading }: Place): string {
   if (row) return sheet ? `${sheet}, row ${row}` : `row ${row}`;
-  return page ? `page ${page}` : "";
+  return page ? `page ${page}` : (heading ?? "");
 }
 
 function clock(time: string): string {
