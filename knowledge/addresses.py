@@ -42,7 +42,7 @@ async def source_at(egress: Egress, settings: Settings, create: UrlCreate) -> Ne
         location=location,
         name=create.name or _name(location),
         public=create.public,
-        every_seconds=create.sync_every_seconds,
+        every_seconds=create.every_seconds(settings.sync.every_seconds),
         site=limits if create.site else None,
     )
 

@@ -124,7 +124,7 @@ async def pick(
         location=found.id,
         name=create.name or _name(found),
         public=create.public,
-        every_seconds=create.sync_every_seconds,
+        every_seconds=create.every_seconds(db.settings.sync.every_seconds),
         connection_id=connection.id,
     )
 

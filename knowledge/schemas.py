@@ -121,16 +121,27 @@ def _one_line(name: str) -> str:
 SourceName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)] | None
 
 
-class UrlCreate(BaseModel):
-    """A page, a file or a whole site by its address."""
+class _FetchedCreate(BaseModel):
+    """What may be said of every source that is fetched."""
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(min_length=1, max_length=2000)
-    site: bool = Field(default=False, description="follow the sitemap, or else links, from this address")
     name: SourceName = None
     public: bool | None = None
-    sync_every_seconds: SyncEvery = 3600
+    sync_every_seconds: SyncEvery = Field(
+        default=None, description="seconds; null: only on demand; left out: as the server is set, every hour"
+    )
+
+    def every_seconds(self, usual: int) -> int | None:
+        """How often to fetch; `usual` where nothing was said."""
+        return self.sync_every_seconds if "sync_every_seconds" in self.model_fields_set else usual
+
+
+class UrlCreate(_FetchedCreate):
+    """A page, a file or a whole site by its address."""
+
+    url: str = Field(min_length=1, max_length=2000)
+    site: bool = Field(default=False, description="follow the sitemap, or else links, from this address")
     max_pages: int | None = Field(default=None, ge=1, description="of a site")
     max_depth: int | None = Field(default=None, ge=0, le=20, description="links followed from the address")
     hosts: list[Annotated[str, Field(max_length=253)]] = Field(default=[], max_length=20)
@@ -139,16 +150,11 @@ class UrlCreate(BaseModel):
 GoogleFileId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{10,200}$")]
 
 
-class GoogleSourceCreate(BaseModel):
+class GoogleSourceCreate(_FetchedCreate):
     """One Google document or spreadsheet; nothing else of the account is read."""
-
-    model_config = ConfigDict(extra="forbid")
 
     connection_id: str = Field(pattern=r"^[a-z0-9_]{1,40}$")
     file_id: GoogleFileId
-    name: SourceName = None
-    public: bool | None = None
-    sync_every_seconds: SyncEvery = 3600
 
 
 class GoogleConnectionCreate(BaseModel):

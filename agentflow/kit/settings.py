@@ -66,9 +66,8 @@ class GoogleSettings(BaseModel):
 
 
 class SearchSettings(BaseModel):
-    """What one search returns."""
+    """What searching may wait for and keep in memory."""
 
-    passages: int = 10
     qdrant_timeout_seconds: float = 5.0
     open_indexes: int = 64  # knowledge bases kept in memory, least recently used closed
 
@@ -161,7 +160,11 @@ class Settings(BaseSettings):
     """All of it. Environment variables start with AGENTFLOW_, except the two OpenAI ones."""
 
     model_config = SettingsConfigDict(
-        env_prefix="AGENTFLOW_", env_nested_delimiter="__", extra="ignore", populate_by_name=True
+        env_prefix="AGENTFLOW_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        populate_by_name=True,
+        env_ignore_empty=True,
     )
 
     home: Path = Path(".agentflow")

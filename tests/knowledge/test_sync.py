@@ -18,13 +18,14 @@ from agentflow.kit.events import read_events
 from agentflow.kit.mail import open_mailer
 from knowledge import ingest as ingesting
 from knowledge import service, sync
+from knowledge.addresses import source_at
 from knowledge.errors import TooManySources
 from knowledge.models import Origin, SourceState
 from knowledge.notices import NoticeDeps, tell_of_failure
 from knowledge.origins.base import Fetcher, SiteLimits
 from knowledge.origins.site import SiteOrigin
 from knowledge.origins.web import UrlOrigin, Web
-from knowledge.schemas import SourceRead
+from knowledge.schemas import SourceRead, UrlCreate
 from knowledge.search import Searcher
 from knowledge.sync import NewSource, SyncDeps
 from tests.kit.test_egress import Names
@@ -400,10 +401,25 @@ async def test_that_a_site_is_one_source_whose_pages_are_found(synced: Synced, s
     assert (ready.state, ready.pages) == (SourceState.READY, 2)
     found = await searcher.search(WORKSPACE, synced.library.id, "Until when can I bring returns to Utrecht?")
     assert text in found.passages[0].text
+    assert (found.passages[0].page, found.passages[0].section) == (None, "Returns")
     generation = await synced.generation()
     await synced.request(source)
     assert await synced.generation() == generation
     assert "/returns" in site.conditional
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [({}, 2 * HOUR), ({"sync_every_seconds": None}, None), ({"sync_every_seconds": 600}, 600)],
+)
+async def test_that_the_server_says_how_often_where_nobody_else_does(
+    said: dict[str, int | None], expected: int | None
+) -> None:
+    settings = fetching(every_seconds=2 * HOUR)
+    create = UrlCreate.model_validate({"url": "http://127.0.0.1/help", **said})
+    async with egress_for(settings) as egress:
+        new = await source_at(egress, settings, create)
+    assert new.every_seconds == expected
 
 
 async def test_that_a_schedule_can_be_changed_or_ended(synced: Synced, clock: ManualClock) -> None:
