@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError
@@ -27,6 +27,7 @@ from channels.errors import NotSupportedByChannel, OriginNotAllowed, WrongIdenti
 from channels.messages import (
     AccountKeys,
     Allowance,
+    Entry,
     ErrorClass,
     ErrorInfo,
     EventKind,
@@ -44,6 +45,7 @@ from channels.messages import (
 )
 
 NAME = "livechat"
+ENTRY: Entry = "widget"
 _CLIENT_ID = re.compile(r"[\x21-\x7e]{1,100}")
 _LATER = frozenset({"postback", "reaction", "location", "form"})  # come with the channels work
 
@@ -130,6 +132,15 @@ def _same_visitor(keys: AccountKeys, token: str | None, at: datetime) -> str | N
         if wrong.code == "expired_visitor_token":
             return None
         raise
+
+
+def entry_of(page: str) -> Entry:
+    """How a visitor came: by a QR code when the page's address says so as campaigns do, `utm_medium=qr`."""
+    try:
+        medium = parse_qs(urlsplit(page).query).get("utm_medium", [""])[0]
+    except ValueError:  # no address
+        return ENTRY
+    return "qr_code" if medium.casefold() == "qr" else ENTRY
 
 
 def check_origin(keys: AccountKeys, origin: str | None) -> None:
@@ -268,6 +279,7 @@ class _Parser:
             dedupe_key=f"{visitor}:{digest}",
             contact_ref=visitor,
             provider_ts=req.received_at,
+            entry=ENTRY,
         )
 
     def event(self) -> InboundEvent:

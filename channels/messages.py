@@ -46,6 +46,7 @@ class ErrorClass(StrEnum):
 
 
 Actor = Literal["bot", "human", "broadcast"]
+Entry = Literal["channel", "widget", "qr_code"]  # by which door somebody came
 Role = Literal["contact", "agent", "staff", "system"]
 DeliveryStatus = Literal["sent", "delivered", "read", "failed"]
 
@@ -141,6 +142,10 @@ class InboundEvent:
     contact_ref: str
     provider_ts: datetime
     contact_aliases: tuple[str, ...] = ()
+    # With country code, and only where the provider vouches that the sender holds the number: whoever is
+    # known by it is taken for the sender. Never what somebody typed.
+    phone: str | None = None
+    entry: Entry = "channel"
     client_ref: str | None = None  # the sender's own id for it, told back so that it can match the two
     text: str = ""
     media: tuple[MediaRef, ...] = ()

@@ -186,7 +186,13 @@ async def open_session(
         visit = livechat.start_visit(
             keys, token=data.visitor_token, user=user, at=app.db.clock.now(), days=limits.token_days
         )
-        opened = await inbox.open_conversation(session, account, visit.visitor_id, locale=data.locale[:16])
+        opened = await inbox.open_conversation(
+            session,
+            account,
+            visit.visitor_id,
+            locale=data.locale[:16],
+            entry=livechat.entry_of(data.page.url),
+        )
         oldest = await find_last_event(
             session, account.workspace_id, stream=opened.id, kind="message", skip=HISTORY
         )
@@ -300,7 +306,7 @@ async def _visitor(app: Application, request: Request) -> tuple[Visitor, dict[st
     headers = _page_headers(request, inbound.account)
     ref = livechat.read_token(inbound.account, livechat.bearer(inbound.headers), inbound.received_at)
     async with app.db.transaction() as session:
-        opened = await inbox.open_conversation(session, account, ref)
+        opened = await inbox.open_conversation(session, account, ref, entry=livechat.ENTRY)
     return Visitor(account, ref, opened.id), headers
 
 

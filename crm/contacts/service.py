@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts import repository
-from crm.contacts.addresses import address_key
+from crm.contacts.addresses import address_key, phone_key
 from crm.contacts.bin import bin_since, check_restorable
-from crm.contacts.errors import ContactNotFound
+from crm.contacts.errors import BadPhone, ContactNotFound
 from crm.contacts.folding import fold_or_none, sort_key
-from crm.contacts.models import NEVER, Contact, ContactIdentity
+from crm.contacts.models import NEVER, Contact, ContactAddress, ContactIdentity
 from crm.contacts.schemas import (
     AddressKind,
     ContactCreate,
@@ -24,7 +24,7 @@ from crm.contacts.schemas import (
     ContactUpdate,
     IdentityRead,
 )
-from crm.contacts.writing import NOBODY, Cause, Written, create_many, update_many
+from crm.contacts.writing import NOBODY, Cause, Written, address_rows, create_many, update_many
 from crm.teams import directory
 
 __all__ = ["Cause", "Written", "create_many", "update_many"]
@@ -38,47 +38,72 @@ async def open_contact(
     account_id: str,
     ref: str,
     locale: str | None = None,
-    name: str | None = None,
+    phone: str | None = None,
     source: ContactSource = ContactSource.CHANNEL,
 ) -> str:
-    """The id of the contact that this account calls `ref`; a new contact on first sight.
+    """The id of the contact that this account calls `ref`.
 
-    Safe beside itself: of two first sights at the same time one makes the contact, the other finds it.
+    On first sight that is the one contact with this `phone`, which the channel's provider must vouch for;
+    else, or when several have it, a new contact. Safe beside itself: of two first sights at the same time
+    one makes the contact, the other finds it.
     """
+    key = _key_of(phone)
     known = await repository.find_identity(session, workspace_id, account_id, ref)
+    if known is None and key is not None:  # whoever else sees or writes this number just now comes first
+        await repository.lock_workspace(session, workspace_id)
+        known = await repository.find_identity(session, workspace_id, account_id, ref)
     if known is not None:
         return known.contact_id
-    created_at = now(session)
-    contact = Contact(
-        id=new_id("con"),
-        workspace_id=workspace_id,
-        name=name,
-        locale=locale,
-        language_key=fold_or_none(locale),
-        source=source,
-        sort_name=sort_key(name),
-        contacted_at=NEVER,
-        created_at=created_at,
-        updated_at=created_at,
-    )
-    session.add(contact)
-    await session.flush()
+    holders = await repository.holders_of(session, workspace_id, AddressKind.PHONE, [key] if key else [])
+    same = holders.get(key or "", [])
+    is_new = len(same) != 1
+    contact_id = new_id("con") if is_new else same[0]
+    if is_new:
+        session.add(_first_seen(session, workspace_id, contact_id, locale, source))
+        await session.flush()
     identity = ContactIdentity(
         id=new_id("idn"),
         workspace_id=workspace_id,
-        contact_id=contact.id,
+        contact_id=contact_id,
         channel=channel,
         account_id=account_id,
         ref=ref,
-        created_at=created_at,
+        created_at=now(session),
     )
-    if await repository.add_identity(session, identity):
-        return contact.id
-    await repository.delete_contact(session, workspace_id, contact.id)
-    known = await repository.find_identity(session, workspace_id, account_id, ref)
-    if known is None:
-        raise ContactNotFound("This name on the channel belongs to another workspace.")
-    return known.contact_id
+    if not await repository.add_identity(session, identity):
+        if is_new:
+            await repository.delete_contact(session, workspace_id, contact_id)
+        known = await repository.find_identity(session, workspace_id, account_id, ref)
+        if known is None:
+            raise ContactNotFound("This name on the channel belongs to another workspace.")
+        return known.contact_id
+    if is_new and phone is not None and key is not None:
+        rows = address_rows(workspace_id, contact_id, AddressKind.PHONE, [(phone, key)])
+        await repository.add_rows(session, ContactAddress, rows)
+    return contact_id
+
+
+def _key_of(phone: str | None) -> str | None:
+    try:
+        return None if phone is None else phone_key(phone, None)
+    except BadPhone:  # a provider's short code; nobody is known by it
+        return None
+
+
+def _first_seen(
+    session: AsyncSession, workspace_id: str, contact_id: str, locale: str | None, source: ContactSource
+) -> Contact:
+    return Contact(
+        id=contact_id,
+        workspace_id=workspace_id,
+        locale=locale,
+        language_key=fold_or_none(locale),
+        source=source,
+        sort_name=sort_key(None),
+        contacted_at=NEVER,
+        created_at=now(session),
+        updated_at=now(session),
+    )
 
 
 async def note_message(session: AsyncSession, workspace_id: str, contact_id: str) -> None:

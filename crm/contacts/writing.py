@@ -298,17 +298,27 @@ def _apply(contact: Contact, one: Prepared, at: datetime) -> None:
 
 def _address_rows(good: Sequence[Prepared], workspace_id: str) -> list[dict[str, Any]]:
     return [
+        row
+        for one in good
+        for kind, pairs in one.addresses.items()
+        for row in address_rows(workspace_id, one.contact_id, kind, pairs)
+    ]
+
+
+def address_rows(
+    workspace_id: str, contact_id: str, kind: AddressKind, pairs: Iterable[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """Rows of a contact's addresses, given as (value, key) in their order."""
+    return [
         {
             "id": new_id("adr"),
             "workspace_id": workspace_id,
-            "contact_id": one.contact_id,
+            "contact_id": contact_id,
             "kind": kind,
             "place": place,
             "value": value,
             "key": key,
         }
-        for one in good
-        for kind, pairs in one.addresses.items()
         for place, (value, key) in enumerate(pairs)
     ]
 

@@ -11,8 +11,9 @@ from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from agentflow.kit.settings import TurnSettings
 from channels import ChannelAccount
-from channels.messages import EventKind, InboundEvent
+from channels.messages import Entry, EventKind, InboundEvent
 from crm.contacts import service as contacts
+from crm.contacts.schemas import ContactSource
 from crm.inbox import events, repository, trail
 from crm.inbox.errors import ConversationNotFound, MessageNotFound
 from crm.inbox.models import Conversation, Message, Route
@@ -24,15 +25,29 @@ from crm.inbox.words import indexing
 
 
 async def open_conversation(
-    session: AsyncSession, account: ChannelAccount, contact_ref: str, *, locale: str | None = None
+    session: AsyncSession,
+    account: ChannelAccount,
+    contact_ref: str,
+    *,
+    locale: str | None = None,
+    phone: str | None = None,
+    entry: Entry = "channel",
 ) -> Conversation:
     """The conversation with whom the account calls `contact_ref`, locked; a new one on first sight.
 
-    Routing rules decide who owns a new one, else the account's route: its agent, or nobody.
+    `phone` is a number that the provider vouches for. Routing rules decide who owns a new one, else the
+    account's route: its agent, or nobody.
     """
     workspace_id = account.workspace_id
     contact_id = await contacts.open_contact(
-        session, workspace_id, channel=account.channel, account_id=account.id, ref=contact_ref, locale=locale
+        session,
+        workspace_id,
+        channel=account.channel,
+        account_id=account.id,
+        ref=contact_ref,
+        locale=locale,
+        phone=phone,
+        source=ContactSource(entry),
     )
     found = await repository.lock_conversation_of_ref(
         session, workspace_id, account_id=account.id, contact_ref=contact_ref
@@ -90,7 +105,9 @@ async def record(
     then it waits `debounce_seconds` for more of the burst, and the last message's job answers all of it.
     """
     timing = timing or TurnSettings()
-    conversation = await open_conversation(session, account, event.contact_ref)
+    conversation = await open_conversation(
+        session, account, event.contact_ref, phone=event.phone, entry=event.entry
+    )
     known = await repository.find_message_by_dedupe_key(
         session, account.workspace_id, account.id, event.dedupe_key
     )

@@ -450,3 +450,11 @@ def test_that_a_nul_in_the_address_is_refused(live_app: LiveApp, visitor: Visito
         assert live_app.call("GET", path)[0] == 400
     assert live_app.call("POST", "/widget/v1/%00/sessions", {})[0] == 400
     assert live_app.call("GET", "/widget/v1/events?wait=0&cursor=%00", token=visitor.token)[0] == 400
+
+
+@pytest.mark.parametrize(("query", "source"), [("", "widget"), ("?utm_medium=qr", "qr_code")])
+def test_that_a_contact_says_by_which_door_it_came(live_app: LiveApp, query: str, source: str) -> None:
+    page = {"url": f"https://shop.example/menu{query}"}
+    opened = live_app.call("POST", f"/widget/v1/{live_app.site_key}/sessions", {"page": page})[1]
+    conversation = live_app.api("GET", f"/conversations/{opened['conversation_id']}")[1]
+    assert live_app.api("GET", f"/contacts/{conversation['contact_id']}")[1]["source"] == source

@@ -17,6 +17,7 @@ from channels.livechat import (
     ClaimedUser,
     LiveChat,
     check_origin,
+    entry_of,
     identity_hash,
     make_token,
     read_token,
@@ -175,3 +176,10 @@ def test_that_a_message_of_exactly_the_limit_passes(widget: LiveChat) -> None:
     event = parse(widget, type="text", text="x" * 4000, client_msg_id="c")
     check_supported(widget.caps, event)
     assert len(event.text) == 4000
+
+
+def test_that_the_address_of_a_page_says_whether_a_qr_code_led_there() -> None:
+    assert entry_of("https://shop.example/table?utm_source=poster&utm_medium=QR#menu") == "qr_code"
+    many = "&".join(f"a{n}=1" for n in range(2000))
+    for other in ("", "https://shop.example/?utm_medium=email", "http://[", f"https://shop.example/?{many}"):
+        assert entry_of(other) == "widget"
