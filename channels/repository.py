@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.db import upsert
 from channels.models import ChannelAccount, OutboxRow, WidgetDelivery
 
 
@@ -110,9 +110,8 @@ async def list_open_rows(session: AsyncSession, conversation_id: str, *, actor: 
 
 async def note_widget_delivery(session: AsyncSession, outbox_id: str, at: datetime) -> bool:
     """Remember that the widget has this row; False when it already had."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = (
-        insert(WidgetDelivery)
+        upsert(session, WidgetDelivery)
         .values(outbox_id=outbox_id, delivered_at=at)
         .on_conflict_do_nothing()
         .returning(WidgetDelivery.outbox_id)

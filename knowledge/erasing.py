@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
-from agentflow.kit.db import Database, now
+from agentflow.kit.bin import bin_since
+from agentflow.kit.db import Database
 from agentflow.kit.errors import NotFound
 from agentflow.kit.events import publish
 from agentflow.kit.files import Files
@@ -19,7 +19,7 @@ from agentflow.kit.telemetry import span
 from knowledge import repository
 from knowledge.models import Source, SourceVersion
 from knowledge.schemas import PurgeRead
-from knowledge.service import BIN_DAYS, get_knowledge_base
+from knowledge.service import get_knowledge_base
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Orphans:
 async def purge(db: Database, files: Files, forget: Forget) -> int:
     """Erase what was in the bin for too long, and replaced versions. Returns how many sources were erased."""
     async with db.read() as session:
-        expired = await repository.expired_sources(session, now(session) - timedelta(days=BIN_DAYS))
+        expired = await repository.expired_sources(session, bin_since(session))
         replaced = await repository.replaced_versions(session)
     for workspace_id, source_id in expired:
         await _erase(db, files, forget, workspace_id, source_id)
@@ -70,7 +70,7 @@ async def purge_source(
         if found is None or found[0].deleted_at is None:
             raise NotFound("There is no such source in the bin.", code="source_not_found")
         # From here on nobody can restore it, and if this run dies the next `purge` ends it.
-        found[0].deleted_at = now(session) - timedelta(days=BIN_DAYS)
+        found[0].deleted_at = bin_since(session)
     return await _erase(db, files, forget, workspace_id, source_id)
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from agentflow.kit.db import upsert
 from knowledge.models import (
     Chunk,
     GoogleConnection,
@@ -453,8 +453,7 @@ async def find_generation(
 
 async def add_generation(session: AsyncSession, values: dict[str, object]) -> None:
     """Keep what was built; the first to build a generation wins, so that all workers use the same."""
-    dialect = session.get_bind().dialect.name
-    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(KnowledgeGeneration)
+    statement = upsert(session, KnowledgeGeneration)
     await session.execute(statement.values(**values).on_conflict_do_nothing())
 
 

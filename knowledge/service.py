@@ -16,6 +16,7 @@ from pathlib import PurePath
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
 from agentflow.kit.events import publish
@@ -36,7 +37,6 @@ from knowledge.schemas import (
     SyncRead,
 )
 
-BIN_DAYS = 30  # a deleted source can be restored for this long
 MAX_ATTEMPTS = 3  # runs in a row that may die on a version without having stored a batch
 QUEUE_LEASES = 10  # a queued version may wait this many leases before its job is looked for
 
@@ -271,7 +271,7 @@ async def list_sources(
     """The sources, oldest first; when `deleted` those in the bin that can be restored. Raises NotFound."""
     await get_knowledge_base(session, workspace_id, knowledge_base_id)
     rows = await repository.list_sources(session, workspace_id, knowledge_base_id, deleted=deleted)
-    since = now(session) - timedelta(days=BIN_DAYS)
+    since = bin_since(session)
     kept = [row for row in rows if row[0].deleted_at is None or row[0].deleted_at > since]
     return [read_source(source, version) for source, version in kept]
 
@@ -349,7 +349,7 @@ async def _get(
     found = await repository.find_source(session, workspace_id, source_id)
     if found is None or (found[0].deleted_at is not None) != deleted:
         raise _no_source()
-    expired = now(session) - timedelta(days=BIN_DAYS)
+    expired = bin_since(session)
     if found[0].deleted_at is not None and found[0].deleted_at <= expired:
         raise _no_source()
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,13 +21,13 @@ from agentflow.agents.schemas import (
     HandoffRule,
     Role,
 )
+from agentflow.kit.bin import bin_since
 from agentflow.kit.db import now
 from agentflow.kit.errors import NotFound
 from agentflow.kit.ids import new_id
 from crm.teams import service as teams
 from knowledge import service as knowledge
 
-BIN_DAYS = 30
 _GUARDRAILS: TypeAdapter[list[Guardrail]] = TypeAdapter(list[Guardrail])
 _HANDOFF_RULES: TypeAdapter[list[HandoffRule]] = TypeAdapter(list[HandoffRule])
 
@@ -138,7 +137,7 @@ async def list_agents(
     deleted: bool = False,
 ) -> list[Agent]:
     """Agents by id, oldest first, after the id given; those in the bin when `deleted`."""
-    since = now(session) - timedelta(days=BIN_DAYS) if deleted else None
+    since = bin_since(session) if deleted else None
     return await repository.list_agents(session, workspace_id, after=after, limit=limit, binned_since=since)
 
 
@@ -155,7 +154,7 @@ async def delete_agent(session: AsyncSession, workspace_id: str, agent_id: str) 
 
 async def restore_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> Agent:
     """Take an agent out of the bin within 30 days. Raises AgentNotFound."""
-    since = now(session) - timedelta(days=BIN_DAYS)
+    since = bin_since(session)
     agent = await repository.find_binned_agent(session, workspace_id, agent_id, since=since)
     if agent is None:
         raise AgentNotFound("There is no such agent in the bin.")

@@ -39,7 +39,12 @@ async def create_contact(
     source = ContactSource.MANUAL if who.staff_id else ContactSource.API
     async with app.db.transaction() as session:
         return await contacts.create_contact(
-            session, who.workspace_id, data, source=source, allow_duplicate=allow_duplicate
+            session,
+            who.workspace_id,
+            data,
+            source=source,
+            cause=contacts.Cause(who.id),
+            allow_duplicate=allow_duplicate,
         )
 
 

@@ -11,7 +11,7 @@ from agentflow.api.deps import App, ContactsReader, ContactsWriter, Cursor, Limi
 from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
 from crm.contacts.imports import service as imports
-from crm.contacts.imports.schemas import ImportDetail, ImportRead, Mapping, RowOutcome
+from crm.contacts.imports.schemas import ImportDetail, ImportRead, ImportUndone, Mapping, RowOutcome
 
 router = APIRouter(prefix="/contact-imports", tags=["contacts"], route_class=IdempotentRoute)
 CSV = "text/csv; charset=utf-8"
@@ -87,6 +87,13 @@ async def commit_import(import_id: str, app: App, who: ContactsWriter) -> Import
     """Take the rows over after a dry run. Watch `state` and `progress`; the summary grows with them."""
     async with app.db.transaction() as session:
         return await imports.commit(session, who, import_id)
+
+
+@router.post("/{import_id}/undo")
+async def undo_import(import_id: str, app: App, who: ContactsWriter) -> ImportUndone:
+    """Put the contacts that it made into the bin, within 30 days, unless they were changed or talked with."""
+    async with app.db.transaction() as session:
+        return await imports.undo(session, who.workspace_id, import_id)
 
 
 @router.get("/{import_id}/refused.csv", response_class=StreamingResponse, responses=AS_CSV)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
@@ -28,6 +28,8 @@ from sqlalchemy import (
     text,
     tuple_,
 )
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_into_sqlite
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -276,6 +278,13 @@ def now(session: AsyncSession) -> datetime:
     """The time by the clock this session was made with."""
     clock: Clock = session.info["clock"]
     return clock.now()
+
+
+def upsert(session: AsyncSession, table: type[Base] | Table) -> postgresql.Insert:
+    """An INSERT that can say `on_conflict_…`; both stores understand the same."""
+    if session.get_bind().dialect.name == "sqlite":
+        return cast(postgresql.Insert, insert_into_sqlite(table))
+    return postgresql.insert(table)
 
 
 def word_keys(session: AsyncSession) -> list[bytes]:

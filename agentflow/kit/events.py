@@ -13,11 +13,10 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Table, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from agentflow.kit.db import Base, EncryptedText, UtcDateTime, now
+from agentflow.kit.db import Base, EncryptedText, UtcDateTime, now, upsert
 
 
 class EventCursor(Base):
@@ -99,10 +98,8 @@ async def _write_published(session: AsyncSession) -> None:
 
 async def _take_cursors(session: AsyncSession, workspace_id: str, count: int) -> int:
     """Lock the workspace's counter until commit; return the first of `count` new cursors."""
-    dialect = session.get_bind().dialect.name
-    upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = (
-        upsert(EventCursor)
+        upsert(session, EventCursor)
         .values(workspace_id=workspace_id, last=count)
         .on_conflict_do_update(index_elements=["workspace_id"], set_={"last": EventCursor.last + count})
         .returning(EventCursor.last)

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import String, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from agentflow.kit.db import Base, Database, EncryptedText, UtcDateTime, now
+from agentflow.kit.db import Base, Database, EncryptedText, UtcDateTime, now, upsert
 from agentflow.kit.errors import Conflict
 
 KEPT = timedelta(hours=24)
@@ -58,7 +57,6 @@ async def reserve(db: Database, workspace_id: str, key: str, request_hash: str) 
 
     `request_hash` is over route and body. Raises KeyReused and KeyInUse.
     """
-    insert = sqlite.insert if db.is_sqlite else postgresql.insert
     async with db.transaction() as session:
         at = now(session)
         await session.execute(
@@ -70,7 +68,7 @@ async def reserve(db: Database, workspace_id: str, key: str, request_hash: str) 
             )
         )
         taken = await session.execute(
-            insert(IdempotencyKey)
+            upsert(session, IdempotencyKey)
             .values(workspace_id=workspace_id, key=key, request_hash=request_hash, created_at=at)
             .on_conflict_do_nothing()
             .returning(IdempotencyKey.key)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Integer, String, delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from agentflow.kit.db import Base, EncryptedText, UtcDateTime, now
+from agentflow.kit.db import Base, EncryptedText, UtcDateTime, now, upsert
 
 
 class JobAttempts(Base):
@@ -39,9 +38,8 @@ async def count_attempt(
     session: AsyncSession, job_id: str, name: str, *, failures: int = 0, crashes: int = 0, error: str
 ) -> Attempts:
     """Add to a job's counts and return them."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     statement = (
-        insert(JobAttempts)
+        upsert(session, JobAttempts)
         .values(
             job_id=job_id,
             name=name,

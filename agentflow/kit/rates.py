@@ -6,11 +6,10 @@ import math
 from datetime import datetime, timedelta
 
 from sqlalchemy import Integer, String, delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from agentflow.kit.db import Base, Database, UtcDateTime, now
+from agentflow.kit.db import Base, Database, UtcDateTime, now, upsert
 from agentflow.kit.errors import TooMany
 
 
@@ -27,12 +26,11 @@ class RateCounter(Base):
 
 async def seconds_to_wait(session: AsyncSession, kind: str, who: str, *, limit: int, seconds: int) -> int:
     """Count one more in this transaction: 0 when it is within the limit, else until the window ends."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     at = now(session)
     start = datetime.fromtimestamp(at.timestamp() // seconds * seconds, at.tzinfo)
     ends = start + timedelta(seconds=seconds)
     statement = (
-        insert(RateCounter)
+        upsert(session, RateCounter)
         .values(name=f"{kind}:{who}"[:300], window_start=start, hits=1, expires_at=ends)
         .on_conflict_do_update(index_elements=["name", "window_start"], set_={"hits": RateCounter.hits + 1})
         .returning(RateCounter.hits)

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit import events
+from agentflow.kit.bin import bin_since
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from agentflow.kit.settings import Settings
@@ -17,7 +18,6 @@ from agentflow.llm.errors import ConnectionFromEnvironment, ConnectionNotFound
 from agentflow.llm.models import ModelConnection
 from agentflow.llm.schemas import ModelConnectionCreate, ModelConnectionRead, ModelConnectionUpdate
 
-BIN_DAYS = 30
 CIRCUIT_MINUTES = 15
 
 
@@ -101,7 +101,7 @@ async def list_connections(
     deleted: bool = False,
 ) -> list[ModelConnection]:
     """Connections by id, oldest first, after the id given; those in the bin when `deleted`."""
-    since = now(session) - timedelta(days=BIN_DAYS) if deleted else None
+    since = bin_since(session) if deleted else None
     return await repository.list_connections(
         session, workspace_id, after=after, limit=limit, binned_since=since
     )
@@ -115,7 +115,7 @@ async def delete_connection(session: AsyncSession, workspace_id: str, connection
 
 async def restore_connection(session: AsyncSession, workspace_id: str, connection_id: str) -> ModelConnection:
     """Take a connection out of the bin within 30 days. Raises ConnectionNotFound."""
-    since = now(session) - timedelta(days=BIN_DAYS)
+    since = bin_since(session)
     connection = await repository.find_binned_connection(session, workspace_id, connection_id, since=since)
     if connection is None or connection.created_by_environment:
         raise ConnectionNotFound("There is no such model connection in the bin.")

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, event, func, insert, inspect, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from agentflow.kit.db import upsert
 from crm.audit.models import AuditEntry, SecurityAlert
 from crm.audit.note import MAX_IDS, current
 from crm.audit.schemas import AuditFilter
@@ -106,8 +106,9 @@ async def last_alert(
 
 async def add_alert(session: AsyncSession, values: Row) -> bool:
     """False when somebody else raised it in the same moment."""
-    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = make(SecurityAlert).values(**values).on_conflict_do_nothing().returning(SecurityAlert.id)
+    statement = (
+        upsert(session, SecurityAlert).values(**values).on_conflict_do_nothing().returning(SecurityAlert.id)
+    )
     return (await session.execute(statement)).scalar_one_or_none() is not None
 
 

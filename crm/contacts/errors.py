@@ -69,9 +69,3 @@ class TooManyRecords(Conflict):
     """The workspace has as many of these as it may."""
 
     code = "too_many_records"
-
-
-class TooLateToRestore(Conflict):
-    """It was in the bin for longer than it is kept."""
-
-    code = "too_late_to_restore"

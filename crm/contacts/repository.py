@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import case, delete, func, insert, literal, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
+from agentflow.kit.db import upsert
 from crm.contacts.models import (
     Contact,
     ContactAddress,
@@ -55,7 +56,7 @@ async def add_identity(session: AsyncSession, identity: ContactIdentity) -> bool
     """Insert it unless the account knows this name already; waits for whoever is inserting it just now."""
     columns = ("id", "workspace_id", "contact_id", "channel", "account_id", "ref", "created_at")
     statement = (
-        _upsert(session)(ContactIdentity)
+        upsert(session, ContactIdentity)
         .values({name: getattr(identity, name) for name in columns})
         .on_conflict_do_nothing(index_elements=["account_id", "ref"])
         .returning(ContactIdentity.id)
@@ -119,9 +120,8 @@ async def list_contacts(
     """One page, newest first; with `deleted_since` of those that were put into the bin after it."""
     query = select(Contact).where(
         Contact.workspace_id == workspace_id,
-        Contact.deleted_at.is_(None)
-        if deleted_since is None
-        else (Contact.deleted_at > deleted_since) & Contact.merged_into_id.is_(None),
+        shown(Contact.deleted_at, deleted_since),
+        Contact.merged_into_id.is_(None),
     )
     if before is not None:
         query = query.where(Contact.id < before)
@@ -242,16 +242,25 @@ async def add_rows(session: AsyncSession, table: type[Any], rows: Sequence[Mappi
 
 async def replace_addresses(
     session: AsyncSession, replaced: Collection[tuple[str, str]], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Delete the addresses of these (contact, kind), then insert rows."""
+) -> dict[tuple[str, str], list[str]]:
+    """Delete the addresses of these (contact, kind), then insert rows. Returns what was deleted, in order."""
+    found: list[tuple[str, str, int, str]] = []
     for part in chunks(replaced):
         pair = tuple_(ContactAddress.contact_id, ContactAddress.kind)
-        await session.execute(
+        gone = await session.execute(
             delete(ContactAddress)
             .where(ContactAddress.contact_id.in_({one for one, _ in part}), pair.in_(part))
+            .returning(
+                ContactAddress.contact_id, ContactAddress.kind, ContactAddress.place, ContactAddress.value
+            )
             .execution_options(synchronize_session=False)
         )
+        found += [(row[0], row[1], row[2], row[3]) for row in gone.all()]
     await add_rows(session, ContactAddress, rows)
+    before: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for contact_id, kind, _, value in sorted(found):
+        before[contact_id, kind].append(value)
+    return before
 
 
 async def replace_values(
@@ -291,7 +300,3 @@ async def replace_labels(
         before |= {(contact_id, label_id) for contact_id, label_id in gone.all()}
     await add_rows(session, ContactLabel, rows)
     return before
-
-
-def _upsert(session: AsyncSession) -> Any:  # noqa: ANN401 - two functions with nothing in common to a checker
-    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts import repository
+from crm.contacts.activity import service as activity
+from crm.contacts.activity.schemas import ActivityKind
 from crm.contacts.addresses import address_key, phone_key
-from crm.contacts.bin import bin_since, check_restorable
 from crm.contacts.errors import BadPhone, ContactNotFound
 from crm.contacts.folding import fold_or_none, sort_key
 from crm.contacts.models import NEVER, Contact, ContactAddress, ContactIdentity
@@ -77,6 +79,8 @@ async def open_contact(
         if known is None:
             raise ContactNotFound("This name on the channel belongs to another workspace.")
         return known.contact_id
+    if is_new:
+        activity.note(session, workspace_id, contact_id, ActivityKind.CREATED, detail={"source": source})
     if is_new and phone is not None and key is not None:
         rows = address_rows(workspace_id, contact_id, AddressKind.PHONE, [(phone, key)])
         await repository.add_rows(session, ContactAddress, rows)
@@ -125,6 +129,7 @@ async def create_contact(
     data: ContactCreate,
     *,
     source: ContactSource,
+    cause: Cause = NOBODY,
     allow_duplicate: bool = False,
 ) -> ContactRead:
     """A new contact by hand or by a program.
@@ -133,7 +138,7 @@ async def create_contact(
     UnknownOwner.
     """
     (written,) = await create_many(
-        session, workspace_id, [data], source=source, allow_duplicate=allow_duplicate
+        session, workspace_id, [data], source=source, cause=cause, allow_duplicate=allow_duplicate
     )
     return await _outcome(session, workspace_id, written)
 

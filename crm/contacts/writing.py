@@ -17,7 +17,7 @@ from agentflow.kit.errors import AppError, InvalidInput
 from agentflow.kit.ids import new_id
 from crm.contacts import repository
 from crm.contacts.activity import service as activity
-from crm.contacts.activity.schemas import ActivityKind
+from crm.contacts.activity.schemas import ActivityKind, Detail
 from crm.contacts.activity.service import Line
 from crm.contacts.addresses import address_key
 from crm.contacts.errors import ContactNotFound, DuplicateContact, UnknownOwner, UnknownProperty
@@ -111,7 +111,10 @@ async def create_many(
     await repository.add_rows(session, ContactAddress, _address_rows(good, workspace_id))
     await _write_values(session, good, ground, replace=False)
     await _write_labels(session, workspace_id, good, replace=False)
-    await activity.note_many(session, workspace_id, cause.lines(good), actor_id=cause.actor_id)
+    lines = cause.lines(good) or [
+        Line(one.contact_id, ActivityKind.CREATED, None, {"source": source}) for one in good
+    ]
+    await activity.note_many(session, workspace_id, lines, actor_id=cause.actor_id)
     return [Written(one.contact_id) if isinstance(one, Prepared) else one for one in results]
 
 
@@ -136,11 +139,13 @@ async def update_many(
         results = await _without_duplicates(session, workspace_id, results)
     good = [one for one in results if isinstance(one, Prepared)]
     lines = cause.lines(good) + _owner_lines(known, good)
+    changed = {one.contact_id: _changed_columns(known[one.contact_id], one) for one in good}
     for one in good:
         _apply(known[one.contact_id], one, ground.at)
     await session.flush()
     replaced = [(one.contact_id, str(kind)) for one in good for kind in one.addresses]
-    await repository.replace_addresses(session, replaced, _address_rows(good, workspace_id))
+    before = await repository.replace_addresses(session, replaced, _address_rows(good, workspace_id))
+    lines += _updated_lines(good, changed, before)
     lines += await _write_values(session, good, ground, replace=True)
     lines += await _write_labels(session, workspace_id, good, replace=True)
     await activity.note_many(session, workspace_id, lines, actor_id=cause.actor_id)
@@ -321,6 +326,30 @@ def address_rows(
         }
         for place, (value, key) in enumerate(pairs)
     ]
+
+
+def _changed_columns(contact: Contact, one: Prepared) -> list[str]:
+    """Names of the standard fields that are to be another than now; the owner has a line of its own."""
+    names = [name for name, value in one.columns.items() if getattr(contact, name) != value]
+    return ["language" if name == "locale" else name for name in names if name != "owner_id"]
+
+
+def _updated_lines(
+    good: Sequence[Prepared],
+    changed: Mapping[str, list[str]],
+    before: Mapping[tuple[str, str], list[str]],
+) -> list[Line]:
+    """Which standard fields changed, by name; what they hold is not for the log."""
+    lines = []
+    for one in good:
+        names = list(changed[one.contact_id])
+        for kind, pairs in one.addresses.items():
+            if before.get((one.contact_id, kind), []) != [value for value, _ in pairs]:
+                names.append(_FIELDS[kind])
+        if names:
+            detail: Detail = {"fields": ", ".join(sorted(names))}
+            lines.append(Line(one.contact_id, ActivityKind.UPDATED, None, detail))
+    return lines
 
 
 def _owner_lines(known: Mapping[str, Contact], good: Sequence[Prepared]) -> list[Line]:

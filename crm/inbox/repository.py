@@ -9,11 +9,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import Select, and_, exists, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from crm.contacts import Contact
+from agentflow.kit.db import upsert
 from crm.contacts.lookup import service as contacts
 from crm.inbox.models import Conversation, Message, ReadPosition, Route
 from crm.inbox.schemas import ConversationFilter
@@ -74,8 +73,7 @@ async def find_conversation_of_ref(
 
 async def add_conversation(session: AsyncSession, values: Mapping[str, object]) -> None:
     """Insert it unless the account has one with this name; waits for whoever is inserting it just now."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Conversation).values(dict(values))
+    statement = upsert(session, Conversation).values(dict(values))
     await session.execute(statement.on_conflict_do_nothing(index_elements=["account_id", "contact_ref"]))
 
 
@@ -134,16 +132,6 @@ async def due_conversations(session: AsyncSession, *, at: datetime, limit: int) 
     return [(row[0], row[1]) for row in (await session.execute(query)).all()]
 
 
-async def names_of_contacts(
-    session: AsyncSession, workspace_id: str, contact_ids: Collection[str]
-) -> dict[str, str | None]:
-    """What these contacts are called."""
-    query = select(Contact.id, Contact.name).where(
-        Contact.workspace_id == workspace_id, Contact.id.in_(contact_ids)
-    )
-    return {row[0]: row[1] for row in (await session.execute(query)).all()}
-
-
 async def count_unread(
     session: AsyncSession, workspace_id: str, staff_id: str, conversation_ids: Collection[str]
 ) -> dict[str, int]:
@@ -167,8 +155,7 @@ async def count_unread(
 
 async def read_up_to(session: AsyncSession, conversation: Conversation, staff_id: str, seq: int) -> None:
     """Move a read position forward; it never goes back."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(ReadPosition).values(
+    statement = upsert(session, ReadPosition).values(
         staff_id=staff_id, conversation_id=conversation.id, workspace_id=conversation.workspace_id, seq=seq
     )
     statement = statement.on_conflict_do_update(

@@ -12,6 +12,7 @@ from agentflow.kit.pagination import BadCursor
 from channels import outbox
 from channels import service as channels
 from channels.messages import TextBody
+from crm.contacts.lookup import service as lookup
 from crm.inbox import repository, trail
 from crm.inbox.answering import add_sentences, begin_answer, finish_answer, outbound_of
 from crm.inbox.assignment import assign, change_status, route_again, wake
@@ -89,7 +90,7 @@ async def read_conversations(
     session: AsyncSession, workspace_id: str, found: Sequence[Conversation], *, staff_id: str | None
 ) -> list[ConversationRead]:
     """Conversations as staff see them, with the contact's name and what this staff member has not read."""
-    names = await repository.names_of_contacts(session, workspace_id, {one.contact_id for one in found})
+    names = await lookup.names_of(session, workspace_id, {one.contact_id for one in found})
     unread: dict[str, int] = {}
     if staff_id is not None:
         unread = await repository.count_unread(session, workspace_id, staff_id, [one.id for one in found])

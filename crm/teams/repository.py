@@ -6,9 +6,9 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.db import upsert
 from crm.teams.models import (
     ApiKey,
     LoginPlace,
@@ -119,8 +119,7 @@ async def knows_place(session: AsyncSession, staff_id: str, place_hash: str) -> 
 
 async def note_place(session: AsyncSession, staff_id: str, place_hash: str, *, at: datetime) -> None:
     """Somebody logged in from there."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(LoginPlace).values(staff_id=staff_id, place_hash=place_hash, seen_at=at)
+    statement = upsert(session, LoginPlace).values(staff_id=staff_id, place_hash=place_hash, seen_at=at)
     await session.execute(
         statement.on_conflict_do_update(index_elements=["staff_id", "place_hash"], set_={"seen_at": at})
     )

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.teams import repository
@@ -39,7 +40,6 @@ from crm.teams.throttle import place_hash
 KEY_START = "afk_"
 CHALLENGE = "second_factor"  # the kind of token between the two steps of a log-in
 CHALLENGE_TIME = timedelta(minutes=5)
-BIN_DAYS = 30  # a deleted team or staff member can be restored for this long
 LAST_USED_STEP = timedelta(minutes=5)  # how stale `last_used_at` may be; saves a write a request
 
 
@@ -378,7 +378,7 @@ async def list_teams(
     session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, deleted: bool = False
 ) -> list[Team]:
     """Teams, oldest first; those in the bin if asked for."""
-    since = now(session) - timedelta(days=BIN_DAYS) if deleted else None
+    since = bin_since(session) if deleted else None
     return await repository.list_teams(session, workspace_id, after=after, limit=limit, deleted_since=since)
 
 

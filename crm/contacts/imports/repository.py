@@ -11,8 +11,10 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.contacts import repository as contacts
+from crm.contacts.activity.models import ContactActivity
 from crm.contacts.imports.models import ContactImport, ContactImportBatch
 from crm.contacts.imports.schemas import ImportState
+from crm.contacts.models import Contact, ContactIdentity
 
 COUNTS = ("created", "updated", "skipped", "failed", "duplicates", "contacts_updated")
 
@@ -98,6 +100,34 @@ async def contacts_of_batches(session: AsyncSession, import_id: str) -> list[str
         ContactImportBatch.import_id == import_id, ContactImportBatch.contacts.is_not(None)
     )
     return [one for one in (await session.execute(query)).scalars() if one is not None]
+
+
+async def bin_unneeded(
+    session: AsyncSession, workspace_id: str, ids: Collection[str], *, since: datetime, at: datetime
+) -> int:
+    """Put into the bin whom nobody changed after `since` and nobody ever talked with; returns how many."""
+    binned = 0
+    for part in contacts.chunks(ids):
+        changed = select(ContactActivity.contact_id).where(
+            ContactActivity.contact_id.in_(part), ContactActivity.at > since
+        )
+        met = select(ContactIdentity.contact_id).where(ContactIdentity.contact_id.in_(part))
+        gone = await session.execute(
+            update(Contact)
+            .where(
+                Contact.workspace_id == workspace_id,
+                Contact.id.in_(part),
+                Contact.deleted_at.is_(None),
+                Contact.updated_at <= since,
+                Contact.id.not_in(changed),
+                Contact.id.not_in(met),
+            )
+            .values(deleted_at=at, updated_at=at)
+            .returning(Contact.id)
+            .execution_options(synchronize_session=False)
+        )
+        binned += len(gone.all())
+    return binned
 
 
 async def refused_of(session: AsyncSession, import_id: str, *, after: int) -> tuple[int, str] | None:

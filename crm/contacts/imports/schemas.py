@@ -23,6 +23,7 @@ class ImportState(StrEnum):
     COMMITTING = "committing"
     DONE = "done"
     FAILED = "failed"  # `problem` says why; rows that were imported before stay
+    UNDONE = "undone"  # what it made is in the bin, as far as nobody needed it by then
 
 
 class Target(StrEnum):
@@ -202,6 +203,14 @@ class ImportRead(BaseModel):
     created_by: str
     created_at: datetime
     finished_at: datetime | None
+
+
+class ImportUndone(BaseModel):
+    """What became of the contacts of an import that was undone."""
+
+    binned: int = Field(description="made by the import, and now in the bin for 30 days")
+    kept: int = Field(description="made by it, but changed, talked with or deleted since")
+    updated: int = Field(description="there before; what the import wrote into them stays")
 
 
 class ImportDetail(ImportRead):

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import BIN_DAYS, TooLateToRestore, bin_since
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
@@ -30,6 +31,7 @@ from crm.contacts.imports.schemas import (
     ImportProblem,
     ImportRead,
     ImportState,
+    ImportUndone,
     Mapping,
     Progress,
     ReasonCount,
@@ -235,6 +237,26 @@ async def discard(session: AsyncSession, workspace_id: str, import_id: str) -> N
     found = await _get(session, workspace_id, import_id, lock=True)
     _check_state(found, *(state for state in ImportState if state is not ImportState.COMMITTING))
     await repository.delete_import(session, found.id)
+
+
+async def undo(session: AsyncSession, workspace_id: str, import_id: str) -> ImportUndone:
+    """Put the contacts that an import made into the bin, except those that were needed since.
+
+    Raises ImportNotFound, WrongState, TooLateToRestore.
+    """
+    found = await _get(session, workspace_id, import_id, lock=True)
+    _check_state(found, ImportState.DONE, ImportState.FAILED)
+    ended = found.finished_at or found.created_at
+    if ended <= bin_since(session):
+        raise TooLateToRestore(f"An import can be undone for {BIN_DAYS} days.")
+    await repository.lock_contacts(session, workspace_id)
+    noted = [json.loads(part) for part in await repository.contacts_of_batches(session, import_id)]
+    created = {one for part in noted for one in part["created"]}
+    updated = {one for part in noted for one in part["updated"]} - created
+    binned = await repository.bin_unneeded(session, workspace_id, created, since=ended, at=now(session))
+    found.state = ImportState.UNDONE
+    await session.flush()
+    return ImportUndone(binned=binned, kept=len(created) - binned, updated=len(updated))
 
 
 async def refused_rows(

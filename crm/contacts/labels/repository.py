@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
+from agentflow.kit.db import upsert
 from crm.contacts.models import Label
 
 
@@ -49,8 +50,7 @@ async def names_of(session: AsyncSession, workspace_id: str, ids: Collection[str
 
 async def add_labels(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those whose names are not taken; waits for whoever is inserting one just now."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Label).values([dict(row) for row in rows])
+    statement = upsert(session, Label).values([dict(row) for row in rows])
     await session.execute(
         statement.on_conflict_do_nothing(
             index_elements=["workspace_id", "name_key"], index_where=text("deleted_at IS NULL")
@@ -64,7 +64,7 @@ async def list_labels(
     """One page, oldest first; with `deleted_since` of those that were put into the bin after it."""
     query = select(Label).where(
         Label.workspace_id == workspace_id,
-        Label.deleted_at > deleted_since if deleted_since is not None else Label.deleted_at.is_(None),
+        shown(Label.deleted_at, deleted_since),
     )
     if after is not None:
         query = query.where(Label.id > after)

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts.activity.schemas import ActivityKind
 from crm.contacts.activity.service import Line
-from crm.contacts.bin import bin_since, check_restorable
 from crm.contacts.errors import LabelNotFound, NameTaken, TooManyRecords
 from crm.contacts.folding import fold
 from crm.contacts.labels import repository

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
+from agentflow.kit.db import upsert
 from crm.contacts.models import ContactLabel, ContactList, ContactListMember
 from crm.contacts.repository import chunks
 
@@ -32,9 +33,7 @@ async def list_lists(
     """One page, oldest first; with `deleted_since` of those that were put into the bin after it."""
     query = select(ContactList).where(
         ContactList.workspace_id == workspace_id,
-        ContactList.deleted_at > deleted_since
-        if deleted_since is not None
-        else ContactList.deleted_at.is_(None),
+        shown(ContactList.deleted_at, deleted_since),
     )
     if after is not None:
         query = query.where(ContactList.id > after)
@@ -72,10 +71,9 @@ async def remove_labels(session: AsyncSession, label_id: str, contact_ids: Colle
 
 
 async def _add(session: AsyncSession, table: type[Any], rows: list[dict[str, str]]) -> list[str]:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     added: list[str] = []
     for part in chunks(rows):
-        statement = insert(table).values(part).on_conflict_do_nothing().returning(table.contact_id)
+        statement = upsert(session, table).values(part).on_conflict_do_nothing().returning(table.contact_id)
         added += (await session.execute(statement)).scalars()
     return added
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.errors import Conflict, NotFound
 from agentflow.kit.ids import new_id
@@ -11,7 +12,6 @@ from crm.contacts import repository as contacts
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
 from crm.contacts.activity.service import Line
-from crm.contacts.bin import bin_since, check_restorable
 from crm.contacts.errors import TooManyRecords
 from crm.contacts.filters import service as filters
 from crm.contacts.filters.schemas import Condition

@@ -1,10 +1,12 @@
-"""Queries for ids of contacts, to be put into the queries of others."""
+"""Queries for ids of contacts, to be put into the queries of others, and their names."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, union_all
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from crm.contacts.models import Contact, ContactAddress, ContactLabel, Label
@@ -42,3 +44,13 @@ def having_label(workspace_id: str, label_id: str) -> Select[str]:
         .join(Label, Label.id == ContactLabel.label_id)
         .where(Label.workspace_id == workspace_id, Label.id == label_id, Label.deleted_at.is_(None))
     )
+
+
+async def names_of(
+    session: AsyncSession, workspace_id: str, contact_ids: Collection[str]
+) -> dict[str, str | None]:
+    """What these contacts are called."""
+    query = select(Contact.id, Contact.name).where(
+        Contact.workspace_id == workspace_id, Contact.id.in_(contact_ids)
+    )
+    return {row[0]: row[1] for row in (await session.execute(query)).all()}

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from crm.contacts.media.models import ContactFile
 
 
@@ -28,7 +29,7 @@ async def list_files(
     workspace_id: str,
     contact_id: str,
     *,
-    deleted: bool,
+    deleted_since: datetime | None,
     before: str | None,
     limit: int,
 ) -> list[ContactFile]:
@@ -36,7 +37,7 @@ async def list_files(
     query = select(ContactFile).where(
         ContactFile.workspace_id == workspace_id,
         ContactFile.contact_id == contact_id,
-        ContactFile.deleted_at.is_not(None) if deleted else ContactFile.deleted_at.is_(None),
+        shown(ContactFile.deleted_at, deleted_since),
     )
     if before is not None:
         query = query.where(ContactFile.id < before)
@@ -44,8 +45,8 @@ async def list_files(
 
 
 async def expired_files(session: AsyncSession, before: datetime, *, limit: int) -> list[tuple[str, str]]:
-    """(id, key) of files, of all workspaces, that went into the bin before then."""
-    query = select(ContactFile.id, ContactFile.file_key).where(ContactFile.deleted_at < before).limit(limit)
+    """(id, key) of files, of all workspaces, that went into the bin by then."""
+    query = select(ContactFile.id, ContactFile.file_key).where(ContactFile.deleted_at <= before).limit(limit)
     return [(row[0], row[1]) for row in (await session.execute(query)).all()]
 
 

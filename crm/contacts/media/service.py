@@ -8,12 +8,12 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import TooLarge
 from agentflow.kit.ids import new_id
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
-from crm.contacts.bin import bin_since
 from crm.contacts.media import repository
 from crm.contacts.media.errors import BadFile, FileNotFound
 from crm.contacts.media.models import ContactFile
@@ -113,7 +113,12 @@ async def list_files(
     """Files of a contact, newest first. Raises ContactNotFound."""
     await get_present(session, workspace_id, contact_id)
     return await repository.list_files(
-        session, workspace_id, contact_id, deleted=deleted, before=after, limit=limit
+        session,
+        workspace_id,
+        contact_id,
+        deleted_since=bin_since(session) if deleted else None,
+        before=after,
+        limit=limit,
     )
 
 
@@ -137,8 +142,9 @@ async def delete_file(session: AsyncSession, who: Principal, contact_id: str, fi
 
 
 async def restore_file(session: AsyncSession, who: Principal, contact_id: str, file_id: str) -> ContactFile:
-    """Take a file out of the bin. Raises FileNotFound."""
+    """Take a file out of the bin. Raises FileNotFound, TooLateToRestore."""
     file = await _get(session, who.workspace_id, contact_id, file_id)
+    check_restorable(session, file.deleted_at)
     file.deleted_at = None
     await session.flush()
     return file

@@ -16,14 +16,18 @@ from crm.contacts.merging.models import ContactMerge
 from crm.contacts.models import Contact, ContactAddress
 
 _CHUNK = 400
-# First what others wait for: whoever stores a message holds the conversation's row until it is done.
-_FIRST = ("conversations",)
 Keys = list[list[object]]
 Moved = dict[str, Keys]  # table → primary keys, without the contact
 
 
 async def lock_contacts(session: AsyncSession, workspace_id: str, ids: Sequence[str]) -> dict[str, Contact]:
-    """These contacts, in the bin or not, locked in one order."""
+    """These contacts, in the bin or not, locked in one order.
+
+    First their conversations: whoever stores a message locks that, and then tells the contact of it.
+    """
+    talks = Base.metadata.tables["conversations"]
+    held = select(talks.c.id).where(talks.c.contact_id.in_(ids)).order_by(talks.c.id).with_for_update()
+    await session.execute(held)
     query = select(Contact).where(Contact.workspace_id == workspace_id, Contact.id.in_(ids))
     query = query.order_by(Contact.id).with_for_update().execution_options(populate_existing=True)
     return {one.id: one for one in (await session.execute(query)).scalars()}
@@ -48,8 +52,7 @@ async def list_merges(
 
 
 def _tables() -> list[Table]:
-    named = [table for table in Base.metadata.sorted_tables if "contact_id" in table.c]
-    return sorted(named, key=lambda table: table.name not in _FIRST)
+    return [table for table in Base.metadata.sorted_tables if "contact_id" in table.c]
 
 
 def _key(table: Table) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from crm.contacts.notes.models import ContactNote
 
 
@@ -27,7 +28,7 @@ async def list_notes(
     workspace_id: str,
     contact_id: str,
     *,
-    deleted: bool,
+    deleted_since: datetime | None,
     before: str | None,
     limit: int,
 ) -> list[ContactNote]:
@@ -35,13 +36,8 @@ async def list_notes(
     query = select(ContactNote).where(
         ContactNote.workspace_id == workspace_id,
         ContactNote.contact_id == contact_id,
-        ContactNote.deleted_at.is_not(None) if deleted else ContactNote.deleted_at.is_(None),
+        shown(ContactNote.deleted_at, deleted_since),
     )
     if before is not None:
         query = query.where(ContactNote.id < before)
     return list((await session.execute(query.order_by(ContactNote.id.desc()).limit(limit))).scalars())
-
-
-async def purge(session: AsyncSession, before: datetime) -> None:
-    """Erase, in all workspaces, what went into the bin before then."""
-    await session.execute(delete(ContactNote).where(ContactNote.deleted_at < before))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.db import Database, now
+from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
-from crm.contacts.bin import bin_since
 from crm.contacts.notes import repository
 from crm.contacts.notes.errors import NoteNotFound
 from crm.contacts.notes.models import ContactNote
@@ -48,7 +48,12 @@ async def list_notes(
     """Notes, newest first. Raises ContactNotFound."""
     await get_present(session, workspace_id, contact_id)
     return await repository.list_notes(
-        session, workspace_id, contact_id, deleted=deleted, before=after, limit=limit
+        session,
+        workspace_id,
+        contact_id,
+        deleted_since=bin_since(session) if deleted else None,
+        before=after,
+        limit=limit,
     )
 
 
@@ -75,8 +80,9 @@ async def delete_note(session: AsyncSession, who: Principal, contact_id: str, no
 
 
 async def restore_note(session: AsyncSession, who: Principal, contact_id: str, note_id: str) -> ContactNote:
-    """Take a note out of the bin. Raises NoteNotFound."""
+    """Take a note out of the bin. Raises NoteNotFound, TooLateToRestore."""
     note = await _get(session, who, contact_id, note_id)
+    check_restorable(session, note.deleted_at)
     note.deleted_at = None
     await session.flush()
     return note
@@ -91,9 +97,3 @@ async def _get(session: AsyncSession, who: Principal, contact_id: str, note_id: 
 
 def _log(session: AsyncSession, who: Principal, note: ContactNote, kind: ActivityKind) -> None:
     activity.note(session, who.workspace_id, note.contact_id, kind, subject_id=note.id, actor_id=who.id)
-
-
-async def purge(db: Database) -> None:
-    """Erase what was in the bin for too long."""
-    async with db.transaction() as session:
-        await repository.purge(session, bin_since(session))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts.objects import repository
@@ -66,7 +67,7 @@ async def list_definitions(
 ) -> list[DefinitionRead]:
     """Kinds of objects, oldest first."""
     found = await repository.list_definitions(
-        session, workspace_id, deleted=deleted, after=after, limit=limit
+        session, workspace_id, deleted_since=bin_since(session) if deleted else None, after=after, limit=limit
     )
     return [read_definition(one) for one in found]
 
@@ -108,10 +109,11 @@ async def delete_definition(session: AsyncSession, workspace_id: str, definition
 
 
 async def restore_definition(session: AsyncSession, workspace_id: str, definition_id: str) -> DefinitionRead:
-    """Take it out of the bin. Raises DefinitionNotFound, DefinitionTaken."""
+    """Take it out of the bin. Raises DefinitionNotFound, DefinitionTaken, TooLateToRestore."""
     definition = await repository.find_definition(session, workspace_id, definition_id, lock=True)
     if definition is None:
         raise DefinitionNotFound("There is no such kind of object.")
+    check_restorable(session, definition.deleted_at)
     if definition.deleted_at is not None:
         await _check_free(session, workspace_id, definition.key)
         definition.deleted_at = None

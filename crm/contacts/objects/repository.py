@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
+from agentflow.kit.db import upsert
 from crm.contacts.objects.models import ObjectDefinition, ObjectLink, ObjectRecord, ObjectValue
 from crm.contacts.objects.schemas import Operator
 from crm.contacts.objects.values import Lookup
@@ -54,12 +55,12 @@ async def count_definitions(session: AsyncSession, workspace_id: str) -> int:
 
 
 async def list_definitions(
-    session: AsyncSession, workspace_id: str, *, deleted: bool, after: str | None, limit: int
+    session: AsyncSession, workspace_id: str, *, deleted_since: datetime | None, after: str | None, limit: int
 ) -> list[ObjectDefinition]:
     """Kinds of objects, oldest first."""
     query = select(ObjectDefinition).where(
         ObjectDefinition.workspace_id == workspace_id,
-        ObjectDefinition.deleted_at.is_not(None) if deleted else ObjectDefinition.deleted_at.is_(None),
+        shown(ObjectDefinition.deleted_at, deleted_since),
     )
     if after is not None:
         query = query.where(ObjectDefinition.id > after)
@@ -96,7 +97,7 @@ async def list_records(
     definition_id: str,
     *,
     condition: ColumnElement[bool] | None = None,
-    deleted: bool = False,
+    deleted_since: datetime | None = None,
     after: str | None,
     limit: int,
 ) -> list[ObjectRecord]:
@@ -104,7 +105,7 @@ async def list_records(
     query = select(ObjectRecord).where(
         ObjectRecord.workspace_id == workspace_id,
         ObjectRecord.definition_id == definition_id,
-        ObjectRecord.deleted_at.is_not(None) if deleted else ObjectRecord.deleted_at.is_(None),
+        shown(ObjectRecord.deleted_at, deleted_since),
     )
     if condition is not None:
         query = query.where(condition)
@@ -160,8 +161,7 @@ async def set_values(
 
 async def add_link(session: AsyncSession, contact_id: str, record_id: str) -> bool:
     """Link an object to a contact; False when it was."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(ObjectLink).values(contact_id=contact_id, record_id=record_id)
+    statement = upsert(session, ObjectLink).values(contact_id=contact_id, record_id=record_id)
     statement = statement.on_conflict_do_nothing()
     return (await session.execute(statement.returning(ObjectLink.record_id))).scalar_one_or_none() is not None
 
@@ -202,9 +202,3 @@ async def list_of_contact(
     if before is not None:
         query = query.where(ObjectRecord.id < before)
     return list((await session.execute(query.order_by(ObjectRecord.id.desc()).limit(limit))).scalars())
-
-
-async def purge(session: AsyncSession, before: datetime) -> None:
-    """Erase, in all workspaces, what went into the bin before then; a kind takes its objects along."""
-    await session.execute(delete(ObjectRecord).where(ObjectRecord.deleted_at < before))
-    await session.execute(delete(ObjectDefinition).where(ObjectDefinition.deleted_at < before))

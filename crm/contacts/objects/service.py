@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.db import Database, now
+from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.db import now
 from agentflow.kit.errors import InvalidInput
 from agentflow.kit.events import publish
 from agentflow.kit.ids import new_id
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind, Detail
-from crm.contacts.bin import bin_since
 from crm.contacts.objects import repository
 from crm.contacts.objects.definitions import fields_of, get_definition
 from crm.contacts.objects.errors import ObjectExists, ObjectNotFound, UnknownField
@@ -193,7 +193,7 @@ async def list_records(
         workspace_id,
         definition_id,
         condition=condition,
-        deleted=deleted,
+        deleted_since=bin_since(session) if deleted else None,
         after=after,
         limit=limit,
     )
@@ -255,9 +255,10 @@ async def delete_record(session: AsyncSession, workspace_id: str, record_id: str
 
 
 async def restore_record(session: AsyncSession, workspace_id: str, record_id: str) -> RecordRead:
-    """Take an object out of the bin. Raises ObjectNotFound, ObjectExists."""
+    """Take an object out of the bin. Raises ObjectNotFound, ObjectExists, TooLateToRestore."""
     record = await _get(session, workspace_id, record_id, in_bin=True)
     definition = await get_definition(session, workspace_id, record.definition_id, lock=True)
+    check_restorable(session, record.deleted_at)
     if record.deleted_at is not None:
         if await _find(session, definition, record.title) is not None:
             raise ObjectExists("There is an object with this title by now; change that one first.")
@@ -282,9 +283,3 @@ async def read_records(session: AsyncSession, records: Sequence[ObjectRecord]) -
         )
         for record in records
     ]
-
-
-async def purge(db: Database) -> None:
-    """Erase what was in the bin for too long."""
-    async with db.transaction() as session:
-        await repository.purge(session, bin_since(session))

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from crm.contacts.models import ContactProperty, ContactValue
 
 
@@ -46,9 +47,7 @@ async def list_properties(
     """One page, oldest first; with `deleted_since` of those that were put into the bin after it."""
     query = select(ContactProperty).where(
         ContactProperty.workspace_id == workspace_id,
-        ContactProperty.deleted_at > deleted_since
-        if deleted_since is not None
-        else ContactProperty.deleted_at.is_(None),
+        shown(ContactProperty.deleted_at, deleted_since),
     )
     if after is not None:
         query = query.where(ContactProperty.id > after)

@@ -6,10 +6,10 @@ import json
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts import repository as contacts
-from crm.contacts.bin import bin_since, check_restorable
 from crm.contacts.errors import NameTaken, PropertyNotFound, TooManyRecords, TypeMismatch
 from crm.contacts.models import ContactProperty
 from crm.contacts.properties import repository

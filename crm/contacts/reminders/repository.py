@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from crm.contacts.models import Contact
 from crm.contacts.reminders.models import ContactReminder
 from crm.contacts.reminders.schemas import ReminderState
@@ -37,14 +38,14 @@ async def list_reminders(
     contact_id: str | None = None,
     staff_id: str | None = None,
     state: ReminderState | None = None,
-    deleted: bool = False,
+    deleted_since: datetime | None = None,
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> list[ContactReminder]:
     """Reminders by their time; `after` is the place of the last one seen."""
     query = select(ContactReminder).where(
         ContactReminder.workspace_id == workspace_id,
-        ContactReminder.deleted_at.is_not(None) if deleted else ContactReminder.deleted_at.is_(None),
+        shown(ContactReminder.deleted_at, deleted_since),
     )
     if contact_id is not None:
         query = query.where(ContactReminder.contact_id == contact_id)
@@ -84,8 +85,3 @@ async def claim_due(session: AsyncSession, at: datetime, *, limit: int) -> list[
         .with_for_update(of=ContactReminder, skip_locked=True)
     )
     return list((await session.execute(query)).scalars())
-
-
-async def purge(session: AsyncSession, before: datetime) -> None:
-    """Erase, in all workspaces, what went into the bin before then."""
-    await session.execute(delete(ContactReminder).where(ContactReminder.deleted_at < before))

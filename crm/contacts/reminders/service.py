@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.db import Database, now
+from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from agentflow.kit.pagination import BadCursor
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
-from crm.contacts.bin import bin_since
 from crm.contacts.present import get_present
 from crm.contacts.reminders import repository
 from crm.contacts.reminders.errors import NobodyToRemind, ReminderNotFound
@@ -86,7 +86,7 @@ async def list_reminders(
         contact_id=contact_id,
         staff_id=staff_id,
         state=state,
-        deleted=deleted,
+        deleted_since=bin_since(session) if deleted else None,
         after=_position(after),
         limit=limit,
     )
@@ -144,8 +144,12 @@ async def delete_reminder(
 async def restore_reminder(
     session: AsyncSession, who: Principal, contact_id: str, reminder_id: str
 ) -> ContactReminder:
-    """Take a reminder out of the bin; one whose time has come meanwhile is told. Raises ReminderNotFound."""
+    """Take a reminder out of the bin; one whose time has come meanwhile is told.
+
+    Raises ReminderNotFound, TooLateToRestore.
+    """
     reminder = await _get(session, who, contact_id, reminder_id)
+    check_restorable(session, reminder.deleted_at)
     reminder.deleted_at = None
     await session.flush()
     return reminder
@@ -156,9 +160,3 @@ async def _get(session: AsyncSession, who: Principal, contact_id: str, reminder_
     if reminder is None:
         raise ReminderNotFound("There is no such reminder on this contact.")
     return reminder
-
-
-async def purge(db: Database) -> None:
-    """Erase what was in the bin for too long."""
-    async with db.transaction() as session:
-        await repository.purge(session, bin_since(session))

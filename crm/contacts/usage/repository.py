@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.db import upsert
 from crm.contacts.merging.models import ContactMerge
 from crm.contacts.usage.models import ActiveContact
 
 
 async def add(session: AsyncSession, workspace_id: str, month: str, contact_id: str) -> None:
     """Write a contact down for a month, unless it stands there already."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"workspace_id": workspace_id, "month": month, "contact_id": contact_id}
-    await session.execute(insert(ActiveContact).values(values).on_conflict_do_nothing())
+    await session.execute(upsert(session, ActiveContact).values(values).on_conflict_do_nothing())
 
 
 async def count(session: AsyncSession, workspace_id: str, month: str) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from crm.contacts.models import ContactView
 
 
@@ -40,9 +41,7 @@ async def list_views(
     query = select(ContactView).where(
         ContactView.workspace_id == workspace_id,
         _visible(staff_id),
-        ContactView.deleted_at > deleted_since
-        if deleted_since is not None
-        else ContactView.deleted_at.is_(None),
+        shown(ContactView.deleted_at, deleted_since),
     )
     if after is not None:
         query = query.where(ContactView.id > after)

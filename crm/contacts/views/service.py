@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.errors import Forbidden, NotFound
 from agentflow.kit.ids import new_id
 from crm.contacts import repository as contacts
-from crm.contacts.bin import bin_since, check_restorable
 from crm.contacts.errors import TooManyRecords, UnknownProperty
 from crm.contacts.filters import service as filters
 from crm.contacts.filters.schemas import ContactSearch, Group

@@ -6,10 +6,10 @@ Their news names them without their text, so that nothing but the note itself ho
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.inbox import events
@@ -22,8 +22,6 @@ from crm.inbox.service import get_conversation
 from crm.teams import service as teams
 from crm.teams.schemas import Role
 from crm.teams.service import Principal
-
-BIN_DAYS = 30  # a deleted note can be restored for this long
 
 
 async def add_note(
@@ -92,7 +90,7 @@ async def list_notes(
 ) -> list[ConversationNote]:
     """Notes, oldest first, or those in the bin. Raises ConversationNotFound."""
     await get_conversation(session, workspace_id, conversation_id)
-    since = now(session) - timedelta(days=BIN_DAYS) if deleted else None
+    since = bin_since(session) if deleted else None
     return await repository.list_notes(
         session, workspace_id, conversation_id, deleted_since=since, after=after, limit=limit
     )
@@ -101,7 +99,7 @@ async def list_notes(
 async def purge(db: Database) -> None:
     """Delete for good what was in the bin for its time."""
     async with db.transaction() as session:
-        await repository.forget(session, deleted_before=now(session) - timedelta(days=BIN_DAYS))
+        await repository.forget(session, deleted_before=bin_since(session))
 
 
 def read_note(note: ConversationNote) -> NoteRead:
@@ -125,8 +123,7 @@ async def _get(
     note = await repository.find_note(session, who.workspace_id, conversation.id, note_id)
     if note is None or (note.deleted_at is not None) != deleted:
         raise NoteNotFound("There is no such note in the bin." if deleted else "There is no such note here.")
-    if note.deleted_at is not None and note.deleted_at <= now(session) - timedelta(days=BIN_DAYS):
-        raise NoteNotFound("There is no such note in the bin.")
+    check_restorable(session, note.deleted_at)
     return conversation, note
 
 

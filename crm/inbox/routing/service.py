@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError
 from agentflow.kit.ids import new_id
@@ -23,8 +22,6 @@ from crm.inbox.routing.schemas import (
     RuleUpdate,
     Target,
 )
-
-BIN_DAYS = 30  # a deleted rule can be restored for this long
 
 
 async def create_rule(session: AsyncSession, workspace_id: str, data: RuleCreate) -> RoutingRule:
@@ -80,11 +77,11 @@ async def delete_rule(session: AsyncSession, workspace_id: str, rule_id: str) ->
 
 
 async def restore_rule(session: AsyncSession, workspace_id: str, rule_id: str) -> RoutingRule:
-    """Take a rule out of the bin, to where it was. Raises RuleNotFound, TooManyRules."""
+    """Take a rule out of the bin, to where it was. Raises RuleNotFound, TooLateToRestore, TooManyRules."""
     rule = await repository.find_rule(session, workspace_id, rule_id)
-    since = now(session) - timedelta(days=BIN_DAYS)
-    if rule is None or rule.deleted_at is None or rule.deleted_at <= since:
+    if rule is None or rule.deleted_at is None:
         raise RuleNotFound("There is no such rule in the bin.")
+    check_restorable(session, rule.deleted_at)
     await _check_room(session, workspace_id)
     rule.deleted_at = None
     await session.flush()
@@ -101,7 +98,7 @@ async def get_rule(session: AsyncSession, workspace_id: str, rule_id: str) -> Ro
 
 async def list_rules(session: AsyncSession, workspace_id: str, *, deleted: bool = False) -> list[RuleRead]:
     """All of them in their order, or those in the bin; there are never many."""
-    since = now(session) - timedelta(days=BIN_DAYS) if deleted else None
+    since = bin_since(session) if deleted else None
     found = await repository.list_rules(session, workspace_id, deleted_since=since)
     return [await read_rule(session, rule) for rule in found]
 
@@ -131,7 +128,7 @@ async def read_rule(session: AsyncSession, rule: RoutingRule) -> RuleRead:
 async def purge(db: Database) -> None:
     """Delete for good what was in the bin for its time."""
     async with db.transaction() as session:
-        await repository.forget(session, deleted_before=now(session) - timedelta(days=BIN_DAYS))
+        await repository.forget(session, deleted_before=bin_since(session))
 
 
 async def _check_room(session: AsyncSession, workspace_id: str) -> None:

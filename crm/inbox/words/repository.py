@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from types import ModuleType
+from typing import cast
 
-from sqlalchemy import Executable, delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Table, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.db import upsert
 from crm.inbox.models import Conversation, Message
 from crm.inbox.words.models import ConversationWord
-
-
-def _upsert(dialect: ModuleType) -> Executable:
-    statement = dialect.insert(ConversationWord.__table__)
-    upsert: Executable = statement.on_conflict_do_update(
-        index_elements=["workspace_id", "word", "conversation_id"], set_={"seq": statement.excluded.seq}
-    )
-    return upsert
-
-
-_UPSERTS = {"postgresql": _upsert(postgresql), "sqlite": _upsert(sqlite)}
 
 
 async def add_words(
@@ -34,10 +23,11 @@ async def add_words(
         {"workspace_id": workspace_id, "word": word, "conversation_id": conversation_id, "seq": seq}
         for word in hashes
     ]
-    connection = await session.connection()
-    await connection.execute(
-        _UPSERTS[connection.dialect.name], rows
-    )  # one statement that is compiled once, past the ORM
+    statement = upsert(session, cast(Table, ConversationWord.__table__))
+    statement = statement.on_conflict_do_update(
+        index_elements=["workspace_id", "word", "conversation_id"], set_={"seq": statement.excluded.seq}
+    )
+    await (await session.connection()).execute(statement, rows)  # past the ORM, which would take it apart
 
 
 async def forget_words(session: AsyncSession, workspace_id: str, conversation_ids: Collection[str]) -> None:

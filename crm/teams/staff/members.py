@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since
 from agentflow.kit.db import now
 from crm.teams.errors import DefaultTeamNeeded, MissingScope, NameTaken, NotInTeam, RecordNotFound
 from crm.teams.models import Team, TeamMember
 from crm.teams.schemas import Role, Scope, TeamUpdate
-from crm.teams.service import BIN_DAYS, Principal, find_team_by_name, get_team
+from crm.teams.service import Principal, find_team_by_name, get_team
 from crm.teams.staff import repository
 from crm.teams.staff.service import get_staff
 
@@ -74,7 +73,7 @@ async def delete_team(session: AsyncSession, workspace_id: str, team_id: str) ->
 
 async def restore_team(session: AsyncSession, workspace_id: str, team_id: str) -> Team:
     """Back from the bin, with its members. Raises RecordNotFound, NameTaken."""
-    since = now(session) - timedelta(days=BIN_DAYS)
+    since = bin_since(session)
     team = await repository.find_team_in_bin(session, workspace_id, team_id, since=since)
     if team is None:
         raise RecordNotFound("There is no such team in the bin.")

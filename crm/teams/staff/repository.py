@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Select, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.db import upsert
 from crm.teams.models import (
     LoginPlace,
     RecoveryCode,
@@ -27,14 +27,13 @@ async def lock_workspace(session: AsyncSession, workspace_id: str) -> None:
 
 async def add_staff(session: AsyncSession, staff: StaffMember) -> bool:
     """False when the address is taken, also by somebody who was added a moment ago."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     values = {
         column.key: getattr(staff, column.key)
         for column in StaffMember.__table__.columns
         if getattr(staff, column.key) is not None
     }
     added = await session.execute(
-        insert(StaffMember)
+        upsert(session, StaffMember)
         .values(**values)
         .on_conflict_do_nothing(index_elements=["email"])
         .returning(StaffMember.id)
@@ -182,9 +181,8 @@ async def is_member(session: AsyncSession, team_id: str, staff_id: str) -> bool:
 
 async def add_member(session: AsyncSession, member: TeamMember) -> None:
     """Adding somebody twice adds once."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     values = {column.key: getattr(member, column.key) for column in TeamMember.__table__.columns}
-    await session.execute(insert(TeamMember).values(**values).on_conflict_do_nothing())
+    await session.execute(upsert(session, TeamMember).values(**values).on_conflict_do_nothing())
 
 
 async def remove_member(session: AsyncSession, team_id: str, staff_id: str) -> bool:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import bin_since
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.teams.errors import AddressTaken, AlreadyAccepted, LastAdmin, RecordNotFound
@@ -15,7 +16,7 @@ from crm.teams.permissions import SCOPES
 from crm.teams.repository import end_logins
 from crm.teams.schemas import Role, StaffRead, StaffState
 from crm.teams.second_factor import service as second_factor
-from crm.teams.service import BIN_DAYS, Principal, check_grant, get_team
+from crm.teams.service import Principal, check_grant, get_team
 from crm.teams.staff import links, repository
 from crm.teams.staff.schemas import Invite, StaffDetail, StaffUpdate
 
@@ -102,7 +103,7 @@ async def list_staff(
     """Staff, oldest first; those in the bin or of one team if asked for. Raises RecordNotFound for a team."""
     if team_id is not None:
         team_id = (await get_team(session, workspace_id, team_id)).id
-    since = now(session) - timedelta(days=BIN_DAYS) if deleted else None
+    since = bin_since(session) if deleted else None
     return await repository.list_staff(
         session, workspace_id, after=after, limit=limit, deleted_since=since, team_id=team_id
     )
@@ -158,7 +159,7 @@ async def delete_staff(session: AsyncSession, who: Principal, staff_id: str) -> 
 
 async def restore_staff(session: AsyncSession, who: Principal, staff_id: str) -> StaffMember:
     """Back from the bin, with the password, the role and the teams of before. Raises RecordNotFound."""
-    since = now(session) - timedelta(days=BIN_DAYS)
+    since = bin_since(session)
     staff = await repository.find_in_bin(session, who.workspace_id, staff_id, since=since)
     if staff is None:
         raise RecordNotFound("There is no such staff member in the bin.")
@@ -195,7 +196,7 @@ async def forget_deleted(db: Database) -> None:
     """Empty those who were in the bin for 30 days: what they wrote keeps pointing at a nameless record."""
     async with db.transaction() as session:
         at = now(session)
-        for staff in await repository.expired_staff(session, at - timedelta(days=BIN_DAYS)):
+        for staff in await repository.expired_staff(session, bin_since(session)):
             staff.email, staff.name, staff.password_hash = f"{staff.id}@deleted", "", ""
             staff.second_factor_secret, staff.second_factor_on_at = None, None
             await repository.forget_person(session, staff.id)

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.contacts import service as contacts
 from crm.contacts.activity import service as activity
-from crm.contacts.activity.schemas import ActivityRead
+from crm.contacts.activity.schemas import ActivityKind, ActivityRead
 from crm.contacts.schemas import ContactCreate, ContactSource
 from crm.teams.permissions import SCOPES
 from crm.teams.schemas import Role
@@ -39,9 +39,10 @@ async def new_contact(talk: Talk, name: str = "Maria", **fields: object) -> str:
 
 
 async def log_of(talk: Talk, contact_id: str) -> list[ActivityRead]:
-    """What the contact's log shows, newest first."""
+    """What the contact's log shows since it was made, newest first."""
     async with talk.db.read() as session:
-        return await _log(session, talk.workspace_id, contact_id)
+        lines = await _log(session, talk.workspace_id, contact_id)
+    return [line for line in lines if line.kind is not ActivityKind.CREATED]
 
 
 async def _log(session: AsyncSession, workspace_id: str, contact_id: str) -> list[ActivityRead]:

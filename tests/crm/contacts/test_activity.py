@@ -23,6 +23,7 @@ from crm.teams.service import Principal
 from knowledge.reading import ReaderPool
 from tests.crm.contacts.importing import make_desk
 from tests.crm.contacts.people import Book, make_book
+from tests.talk import make_talk
 
 Told = list[tuple[ActivityKind, str | None, dict[str, object]]]
 
@@ -51,10 +52,12 @@ async def lines_of(db: Database, workspace_id: str, contact_id: str) -> list[Act
 
 
 async def told(book: Book, contact_id: str, by: str | None) -> Told:
-    """The lines, oldest first; all of them by this one."""
+    """The lines since it was made by hand, oldest first; all of them by this one."""
     lines = await lines_of(book.db, book.workspace_id, contact_id)
-    assert {line.actor_id for line in lines} <= {by}
-    return [(line.kind, line.subject_id, dict(line.detail)) for line in reversed(lines)]
+    assert lines[-1].kind in (ActivityKind.CREATED, ActivityKind.IMPORTED)
+    since = [line for line in lines if line.kind is not ActivityKind.CREATED]
+    assert {line.actor_id for line in since} <= {by}
+    return [(line.kind, line.subject_id, dict(line.detail)) for line in reversed(since)]
 
 
 async def change(book: Book, contact_id: str, **fields: object) -> None:
@@ -91,6 +94,24 @@ async def test_that_a_change_by_hand_says_what_became_different_and_nothing_else
         (ActivityKind.OWNER_CHANGED, None, {"before": book.staff_id}),
         (ActivityKind.PROPERTY_CHANGED, plan, {"property": "plan"}),
     ]
+
+
+async def test_that_the_log_begins_with_how_a_contact_came_and_names_the_fields_that_changed(
+    book: Book, db: Database
+) -> None:
+    made = await book.add(first_name="Ada", emails=["ada@example.com"], phones=["+31612345678"])
+    given = {"first_name": "Ada", "emails": ["ada@example.com"], "country": None}
+    await change(book, made.id, **given)  # all as it was
+    await change(book, made.id, first_name="Grace", language="nl", emails=["x@example.com"], phones=[])
+    (updated, created) = await lines_of(db, book.workspace_id, made.id)
+    assert (created.kind, created.detail) == (ActivityKind.CREATED, {"source": "manual"})
+    assert (updated.kind, updated.actor_id) == (ActivityKind.UPDATED, book.staff_id)
+    assert updated.detail == {"fields": "emails, first_name, language, phones"}
+    talk = await make_talk(db)
+    said = await talk.say()
+    visitor = (await talk.conversation(said.conversation_id)).contact_id
+    first = (await lines_of(db, talk.workspace_id, visitor))[-1]
+    assert (first.kind, first.actor_id, first.detail) == (ActivityKind.CREATED, None, {"source": "channel"})
 
 
 async def test_that_labels_put_on_many_are_told_to_those_they_are_new_to(book: Book) -> None:
@@ -133,9 +154,9 @@ async def test_that_an_import_is_told_to_everybody_it_wrote(db: Database, pool: 
     said = {name: [(line.kind, line.actor_id) for line in reversed(of)] for name, of in lines.items()}
     by = desk.who.id
     assert said == {
-        "Ada": [(ActivityKind.IMPORTED, by), (ActivityKind.LABEL_ADDED, by)],
+        "Ada": [(ActivityKind.CREATED, None), (ActivityKind.IMPORTED, by), (ActivityKind.LABEL_ADDED, by)],
         "Bo": [(ActivityKind.IMPORTED, by)],
-        "Cy": [],
+        "Cy": [(ActivityKind.CREATED, None)],
     }
     assert {line.subject_id for of in lines.values() for line in of if line.kind == "imported"} == {done.id}
 

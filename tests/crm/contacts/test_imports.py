@@ -8,21 +8,39 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from agentflow.kit.bin import TooLateToRestore
+from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
 from agentflow.kit.errors import AppError
 from agentflow.kit.settings import IngestSettings
+from channels import service as channels
+from channels.schemas import ChannelAccountCreate
 from crm.contacts import service as contacts
 from crm.contacts.imports import run
 from crm.contacts.imports import service as imports
-from crm.contacts.imports.schemas import ImportDetail, ImportState, Mapping, RowOutcome, Summary
+from crm.contacts.imports.errors import ImportNotFound, WrongState
+from crm.contacts.imports.schemas import (
+    ImportDetail,
+    ImportState,
+    ImportUndone,
+    Mapping,
+    RowOutcome,
+    Summary,
+)
+from crm.contacts.lists import service as lists
+from crm.contacts.lists.schemas import LabelsChange
 from crm.contacts.schemas import ContactCreate, ContactRead, ContactSource, ContactUpdate, PropertyType
+from crm.inbox import service as inbox
 from crm.teams.schemas import Scope
 from knowledge.limits import MAX_UNPACKED_BYTES
 from knowledge.reading import ReaderPool
 from tests.crm.contacts.importing import Desk, make_desk
+from tests.talk import said
 
 HEADER = "First name,Email,Phone,Company,Labels\n"
 
@@ -311,3 +329,46 @@ async def test_that_a_commit_waits_for_nobody_who_was_changed_meanwhile(desk: De
 
     assert counts(done) == (0, 1, 0, 0)
     assert json.loads(json.dumps(codes(done))) == {}
+
+
+async def test_that_an_import_is_undone_except_for_whom_was_needed_since(
+    desk: Desk, pool: ReaderPool, clock: ManualClock
+) -> None:
+    async with desk.db.transaction() as session:
+        known = ContactCreate(first_name="Old", emails=["old@example.com"])
+        await contacts.create_contact(session, desk.workspace_id, known, source=ContactSource.MANUAL)
+    rows = "Old,old@example.com,,Acme,\n" + "".join(
+        f"{name},{name}@example.com,+3161234567{n},,\n" for n, name in enumerate(("Ada", "Bo", "Cy", "De"))
+    )
+    done = await desk.whole("a.csv", (HEADER + rows + "Ada,ada@example.com,,Later,\n").encode())
+    old, ada, bo, cy, de = (one.id for one in await everybody(desk))
+    clock.advance(timedelta(days=1))
+    account = ChannelAccountCreate(name="Site")
+    async with desk.db.transaction() as session:
+        await contacts.update_contact(session, desk.workspace_id, bo, ContactUpdate(job_title="Baker"))
+        await lists.change_labels(session, desk.who, LabelsChange(contact_ids=[cy], add=["vip"]))
+        site = await channels.create_account(session, desk.workspace_id, account)
+        event = replace(said(site, "Hi", visitor="3", key="1"), phone="+31612345673")
+        await inbox.record(session, site, event)
+    stranger = await make_desk(desk.db, pool)
+    async with desk.db.transaction() as session:
+        with pytest.raises(ImportNotFound):
+            await imports.undo(session, stranger.workspace_id, done.id)
+        undone = await imports.undo(session, desk.workspace_id, done.id)
+        with pytest.raises(WrongState):
+            await imports.undo(session, desk.workspace_id, done.id)
+    assert undone == ImportUndone(binned=1, kept=3, updated=1)
+    assert [one.id for one in await everybody(desk)] == [old, bo, cy, de]
+    assert (await desk.get(done.id)).state is ImportState.UNDONE
+    async with desk.db.transaction() as session:
+        back = await contacts.restore_contact(session, desk.workspace_id, ada)
+    assert (back.company, back.emails) == ("Later", ["Ada@example.com"])
+
+
+async def test_that_an_import_is_undone_for_thirty_days(desk: Desk, clock: ManualClock) -> None:
+    done = await desk.whole("a.csv", (HEADER + "Ada,ada@example.com,,,\n").encode())
+    clock.advance(timedelta(days=30))
+    async with desk.db.transaction() as session:
+        with pytest.raises(TooLateToRestore):
+            await imports.undo(session, desk.workspace_id, done.id)
+    assert len(await everybody(desk)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ from crm.contacts.properties.schemas import PropertyCreate
 from crm.contacts.reminders import service as reminders
 from crm.contacts.reminders.schemas import ReminderCreate
 from crm.contacts.schemas import ContactRead, ContactUpdate
+from crm.inbox import ownership
 from crm.inbox import service as inbox
 from tests.crm.contacts.records import new_contact, staff_of
 from tests.crm.contacts.test_objects import ORDER
@@ -243,3 +245,23 @@ async def test_that_contacts_sharing_a_number_are_suggested(talk: Talk) -> None:
     async with talk.db.read() as session:
         assert await merging.list_duplicates(session, talk.workspace_id, maria) == []
         assert await inbox.list_conversations(session, talk.workspace_id, limit=9) == []
+
+
+async def test_that_a_message_that_is_just_stored_and_a_merge_wait_for_each_other(talk: Talk) -> None:
+    said = await talk.say()
+    maria, visitor = await new_contact(talk), (await talk.conversation(said.conversation_id)).contact_id
+    begun = asyncio.Event()
+
+    async def store() -> None:
+        async with talk.db.transaction() as session:
+            await ownership.lock(session, talk.workspace_id, said.conversation_id)
+            begun.set()
+            await asyncio.sleep(0.2)
+            await contacts.note_message(session, talk.workspace_id, visitor)
+
+    async def merge_meanwhile() -> None:
+        await begun.wait()
+        await merge(talk, maria, visitor)
+
+    await asyncio.gather(store(), merge_meanwhile())
+    assert (await talk.conversation(said.conversation_id)).contact_id == maria

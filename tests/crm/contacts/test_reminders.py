@@ -12,6 +12,7 @@ import pytest
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.events import Event, read_events
 from agentflow.kit.mail import Mail, MailFailed
+from crm.contacts import service as contacts
 from crm.contacts.reminders import firing
 from crm.contacts.reminders import service as reminders
 from crm.contacts.reminders.errors import NobodyToRemind, ReminderNotFound
@@ -141,6 +142,23 @@ async def test_that_what_is_completed_deleted_or_put_off_is_not_told(talk: Talk,
         await reminders.restore_reminder(session, staff_of(talk), contact_id, gone)
     await firing.fire_due(talk.db)
     assert [event.payload["text"] for event in await told(talk, contact_id)] == ["Gone"]
+
+
+async def test_that_a_reminder_on_a_contact_in_the_bin_is_told_once_it_is_back(
+    talk: Talk, clock: ManualClock
+) -> None:
+    contact_id = await new_contact(talk)
+    await set_reminder(talk, clock, contact_id)
+    async with talk.db.transaction() as session:
+        await contacts.delete_contact(session, talk.workspace_id, contact_id)
+    clock.advance(timedelta(hours=2))
+    await firing.fire_due(talk.db)
+    assert await told(talk, contact_id) == []
+    async with talk.db.transaction() as session:
+        await contacts.restore_contact(session, talk.workspace_id, contact_id)
+    await firing.fire_due(talk.db)
+    await firing.fire_due(talk.db)
+    assert [event.payload["text"] for event in await told(talk, contact_id)] == ["Call back"]
 
 
 async def test_that_a_new_time_lets_a_reminder_be_told_again(talk: Talk, clock: ManualClock) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from agentflow.kit.bin import TooLateToRestore
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
 from agentflow.kit.errors import AppError
 from crm.contacts import service as contacts
 from crm.contacts.addresses import email_key, phone_key
-from crm.contacts.errors import BadEmail, BadPhone, ContactNotFound, DuplicateContact, TooLateToRestore
+from crm.contacts.errors import BadEmail, BadPhone, ContactNotFound, DuplicateContact
 from crm.contacts.labels import service as labels
 from crm.contacts.properties import service as properties
 from crm.contacts.schemas import AddressKind, ContactCreate, ContactSource, ContactUpdate, PropertyType

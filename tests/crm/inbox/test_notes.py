@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from agentflow import turn
 from agentflow.agents.replies import CheckedSentence, Outcome, TurnRequest
+from agentflow.kit.bin import TooLateToRestore
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.event_tail import EventTail
 from agentflow.kit.events import EventRow
@@ -19,7 +20,7 @@ from crm.inbox import service as inbox
 from crm.inbox.errors import ConversationNotFound
 from crm.inbox.events import STAFF_STREAM, VISITOR_KINDS
 from crm.inbox.notes import service as notes
-from crm.inbox.notes.errors import NoteNotFound, NotYourNote
+from crm.inbox.notes.errors import NotYourNote
 from crm.inbox.notes.models import ConversationNote
 from crm.inbox.notes.schemas import NoteWrite
 from crm.teams.errors import RecordNotFound
@@ -82,7 +83,7 @@ async def test_that_authors_change_their_notes_and_admins_may_bin_them(
     async with talk.db.transaction() as session:
         await notes.delete_note(session, as_staff(talk), here, note.id)
     clock.advance(timedelta(days=30))
-    with pytest.raises(NoteNotFound):
+    with pytest.raises(TooLateToRestore):
         async with talk.db.transaction() as session:
             await notes.restore_note(session, as_staff(talk), here, note.id)
     await notes.purge(talk.db)
