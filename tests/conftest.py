@@ -110,6 +110,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
             yield url
 
 
+@pytest.fixture
+def elsewhere(
+    request: pytest.FixtureRequest, database_url: str, settings: Settings, tmp_path: Path
+) -> Iterator[Settings]:
+    """The settings of another machine with the same kind of database, which holds nothing."""
+    if database_url.startswith("sqlite"):
+        yield settings.model_copy(
+            update={"home": tmp_path / "other", "database_url": f"sqlite:///{tmp_path}/other/db.sqlite"}
+        )
+    else:
+        make: Callable[[], AbstractContextManager[str]] = request.getfixturevalue("new_postgres_database")
+        with make() as url:
+            yield settings.model_copy(update={"home": tmp_path / "other", "database_url": url})
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with every table and no rows."""

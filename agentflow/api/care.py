@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
 from agentflow.api.deps import App, ContactsEraser, ContactsExporter, Cursor, Limit
 from agentflow.api.downloads import download
 from agentflow.api.idempotency import IdempotentRoute
+from agentflow.api.imports import attachment
 from agentflow.care import erasing, exporting
 from agentflow.care.schemas import ErasureRead, ExportRead
 from agentflow.kit.pagination import Page, decode_cursor, page_of
@@ -44,8 +45,14 @@ async def get_erasure(erasure_id: str, app: App, who: ContactsEraser) -> Erasure
 
 
 @router.get("/contacts/{contact_id}/export")
-async def export_contact(contact_id: str, app: App, who: ContactsExporter) -> dict[str, Any]:
-    """Everything that is kept of one contact."""
+async def export_contact(
+    contact_id: str, app: App, who: ContactsExporter, response: Response
+) -> dict[str, Any]:
+    """One contact's data to hand to them: all that is kept, but what staff wrote for each other.
+
+    Internal notes and reminders are in the export of the workspace.
+    """
+    response.headers.update(attachment(f"{contact_id}.json"))
     async with app.db.read() as session:
         return await exporting.of_contact(session, who.workspace_id, contact_id)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
 
 from agentflow.agents import service as agents
 from agentflow.api.auth import require_staff
-from agentflow.api.deps import App, Cursor, InboxReader, InboxWriter, Limit
+from agentflow.api.deps import App, ContactsExporter, Cursor, InboxReader, InboxWriter, Limit
 from agentflow.api.idempotency import IdempotentRoute
+from agentflow.api.imports import AS_CSV, CSV, attachment
 from agentflow.bootstrap import Application
-from agentflow.kit.pagination import Page, decode_cursor, page_of
+from agentflow.kit.pagination import Page, decode_cursor, page_of, position_in_time
 from crm.inbox import service as inbox
 from crm.inbox.schemas import (
     Assignment,
@@ -25,6 +27,7 @@ from crm.inbox.schemas import (
     StatusUpdate,
     View,
 )
+from crm.inbox.transcript import messages_csv
 from crm.teams import service as teams
 from crm.teams.service import Principal
 
@@ -81,9 +84,7 @@ async def list_conversations(
             session, who.workspace_id, wanted, after=decode_cursor(cursor), limit=limit + 1
         )
         items = await inbox.read_conversations(session, who.workspace_id, found, staff_id=who.staff_id)
-    return page_of(
-        items, limit=limit, cursor_of=lambda one: inbox.cursor_of_conversation(one.last_message_at, one.id)
-    )
+    return page_of(items, limit=limit, cursor_of=lambda one: position_in_time(one.last_message_at, one.id))
 
 
 @router.get("/{conversation_id}")
@@ -150,6 +151,15 @@ async def list_messages(
         )
     items = [inbox.read_message(message) for message in found]
     return page_of(items, limit=limit, cursor_of=lambda message: str(message.seq))
+
+
+@router.get("/{conversation_id}/messages.csv", response_class=StreamingResponse, responses=AS_CSV)
+async def export_messages(
+    conversation_id: str, app: App, who: InboxReader, _exporter: ContactsExporter
+) -> StreamingResponse:
+    """All that was said, as CSV that spreadsheets open safely; internal notes are not in it."""
+    lines = await messages_csv(app.db, who.workspace_id, conversation_id)
+    return StreamingResponse(lines, media_type=CSV, headers=attachment(f"{conversation_id}.csv"))
 
 
 @router.post("/{conversation_id}/take-over")

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from agentflow.care.archive import BLOCK, Entry, Manifest, TableEntry, write_manifest, writing
+from agentflow.care import repository
+from agentflow.care.archive import BLOCK, Entry, Manifest, TableEntry, reading, write_manifest, writing
+from agentflow.care.erasing import LEDGER
 from agentflow.care.models import Backup
 from agentflow.kit import dump_postgres, dump_sqlite
-from agentflow.kit.db import Database, load_keys
+from agentflow.kit.db import Database, load_keys, now
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
 from agentflow.kit.files import Files
 from agentflow.kit.ids import new_id
@@ -35,6 +37,7 @@ async def backup(db: Database, files: Files, target: Path, tell: Tell) -> Manife
     part = await asyncio.to_thread(_new_part, target)
     try:
         manifest = await _write(db, files, part, tell)
+        await files.put(f"{LEDGER}/{manifest.id}", target.name.encode())
         await asyncio.to_thread(os.replace, part, target)
     except BaseException:
         await asyncio.to_thread(part.unlink)
@@ -42,6 +45,35 @@ async def backup(db: Database, files: Files, target: Path, tell: Tell) -> Manife
     async with db.transaction() as session:
         session.add(entry_of(manifest, target))
     return manifest
+
+
+async def prune(db: Database, files: Files, folder: Path) -> tuple[list[str], list[str]]:
+    """Delete the back-ups of this database in a folder whose time is over, and list no such one any more.
+
+    Returns the names of those that are gone, and of those that must lie elsewhere.
+    """
+    async with db.read() as session:
+        expired = await repository.expired_backups(session, at=now(session))
+    gone, elsewhere = [], []
+    for one in expired:
+        file = folder / one.file
+        if await asyncio.to_thread(_is, file, one.id):
+            await asyncio.to_thread(file.unlink)
+            await files.delete(f"{LEDGER}/{one.id}")
+            gone.append(one.file)
+        else:
+            elsewhere.append(one.file)
+        async with db.transaction() as session:
+            await repository.delete_backup(session, one.id)
+    return gone, elsewhere
+
+
+def _is(file: Path, backup_id: str) -> bool:
+    try:
+        with reading(file) as (_, manifest):
+            return manifest.id == backup_id
+    except InvalidInput:
+        return False
 
 
 def _new_part(target: Path) -> Path:

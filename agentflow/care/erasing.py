@@ -1,7 +1,8 @@
 """Erase one person: every row, file and hash of theirs, and then look whether anything is left.
 
-What is looked for (addresses, names, texts) is kept, encrypted, only until the erasure is done. The ledger, a
-file of ids under `erasures/`, outlives the database: a back-up that is restored is erased from again.
+What is looked for (addresses, names, texts) is kept, encrypted, only until the erasure is done. The ledger,
+files of ids under `erasures/`, outlives the database: a back-up that is restored is erased from again. It
+names each back-up too, so that a restore knows whether this is the ledger of where the back-up was made.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
 from crm.contacts import service as people
 from crm.contacts.imports.forgetting import without
+from crm.contacts.usage import service as usage
 
 LEDGER = "erasures"
+PREFIX = "ers"  # of ids
 JOBS = "job inputs"
 FILES = "files"
 _SHORTEST_ADDRESS = 6
@@ -71,7 +74,7 @@ async def request(
 
 def _new(session: AsyncSession, workspace_id: str, contact_ids: list[str], requested_by: str) -> Erasure:
     return Erasure(
-        id=new_id("ers"),
+        id=new_id(PREFIX),
         workspace_id=workspace_id,
         contact_ids=json.dumps(contact_ids),
         state="queued",
@@ -169,6 +172,8 @@ async def repeat(db: Database, files: Files) -> int:
     """Erase again whom the ledger names and a restored back-up brought back. Returns how many came back."""
     again = 0
     for key in await files.keys(LEDGER):
+        if not key.startswith(f"{LEDGER}/{PREFIX}_"):  # one says which back-up was made
+            continue
         entry = json.loads(await files.get(key))
         async with db.transaction() as session:
             who = await repository.find_person(session, entry["workspace_id"], entry["contact_ids"])
@@ -242,6 +247,7 @@ async def _erase_rows(session: AsyncSession, who: Person) -> Counter[str]:
     counts: Counter[str] = Counter()
     records = await repository.records_only_of(session, who)
     gaps = await repository.gaps_of(session, who)
+    await usage.keep_count(session, who.workspace_id, who.contacts)
     for name in repository.tables_of_people():
         counts[name] += await repository.erase_rows(session, name, who)
     counts["object_records"] += await repository.erase_records(session, records)

@@ -42,6 +42,15 @@ TABLES = (
     "messages",
     "conversation_notes",
 )
+# What staff write for each other: it is in the export of the workspace, and never in what a person is given.
+INTERNAL = ("contact_notes", "contact_reminders", "conversation_notes")
+# What a person's rows point at: table → whose rows name it, in which column.
+_NAMED = {
+    "contact_properties": ("contact_values", "property_id"),
+    "labels": ("contact_labels", "label_id"),
+    "object_records": ("object_links", "record_id"),
+    "object_definitions": ("object_records", "definition_id"),
+}
 _OURS = {"workspace_id", "search_key", "owner_epoch", "attempt", "dedupe_key", "trace"}
 
 
@@ -149,16 +158,21 @@ async def _erase(db: Database, files: Files, export_ids: list[str]) -> None:
 
 
 async def of_contact(session: AsyncSession, workspace_id: str, contact_id: str) -> dict[str, Any]:
-    """Everything that is one person's, by table, as an erasure would find it. Raises NotFound."""
+    """One person's data to be handed to them: all that is theirs, by table, but what is `INTERNAL`.
+
+    Raises NotFound.
+    """
     who = await repository.find_person(session, workspace_id, [contact_id])
     if who is None:
         raise NotFound("There is no such contact.", code="contact_not_found")
-    found = {}
-    for name in TABLES:
-        if name in repository.tables_of_people():
-            rows = await repository.rows_of_person(session, name, who)
-            found[name] = [_shown(row) for row in rows]
-    return found
+    found = {
+        name: await repository.rows_of_person(session, name, who)
+        for name in TABLES
+        if name in repository.tables_of_people() and name not in INTERNAL
+    }
+    for name, (of, column) in _NAMED.items():
+        found[name] = await repository.rows_by_id(session, name, {str(row[column]) for row in found[of]})
+    return {name: [_shown(row) for row in rows] for name, rows in found.items()}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,17 @@ async def list_backups(session: AsyncSession, *, at: datetime) -> list[Backup]:
     return list((await session.execute(query)).scalars())
 
 
+async def expired_backups(session: AsyncSession, *, at: datetime) -> list[Backup]:
+    """The back-ups whose time is over, oldest first."""
+    query = select(Backup).where(Backup.expires_at <= at).order_by(Backup.created_at)
+    return list((await session.execute(query)).scalars())
+
+
+async def delete_backup(session: AsyncSession, backup_id: str) -> None:
+    """List a back-up no more."""
+    await session.execute(delete(Backup).where(Backup.id == backup_id))
+
+
 async def find_erasure(session: AsyncSession, workspace_id: str, erasure_id: str) -> Erasure | None:
     """One erasure."""
     query = select(Erasure).where(Erasure.workspace_id == workspace_id, Erasure.id == erasure_id)
@@ -197,6 +208,12 @@ async def rows_of_person(session: AsyncSession, name: str, who: Person) -> list[
     columns = [column for column in table.columns if not isinstance(column.type, LargeBinary)]
     found = await session.execute(select(*columns).where(_condition(table, who)))
     return [dict(row) for row in found.mappings()]
+
+
+async def rows_by_id(session: AsyncSession, name: str, ids: Collection[str]) -> list[dict[str, Any]]:
+    """The rows of a table with these ids."""
+    table = Base.metadata.tables[name]
+    return [dict(row) for row in (await session.execute(select(table).where(table.c.id.in_(ids)))).mappings()]
 
 
 async def erase_rows(session: AsyncSession, name: str, who: Person) -> int:

@@ -21,15 +21,28 @@ from agentflow.kit.files import Files, check_key
 from agentflow.kit.leases import FileLease
 from agentflow.kit.settings import Settings
 
+_NO_LEDGER = (
+    "It is not known here who was erased since the back-up was made: copy the folder files/erasures from "
+    "where it was made into the home folder (or set AGENTFLOW_FILES__S3_BUCKET to its bucket). Where that is "
+    "lost, --erasures-lost restores all the same; erase again whom you erased since {at:%Y-%m-%d %H:%M} UTC."
+)
+
 
 async def restore(
-    settings: Settings, files: Files, source: Path, tell: Tell, *, force: bool = False
+    settings: Settings,
+    files: Files,
+    source: Path,
+    tell: Tell,
+    *,
+    force: bool = False,
+    erasures_lost: bool = False,
 ) -> Manifest:
     """Put the database and the files of a back-up in place of what is here.
 
     Raises InvalidInput when it is damaged, of an unknown schema or of the other kind of database,
-    Misconfigured for a wrong key, Conflict when something is here (unless `force`) or a server runs. In
-    PostgreSQL the tables change in one transaction. The next start brings an older schema up to date.
+    Misconfigured for a wrong key, Conflict when something is here (unless `force`), when it is not known who
+    was erased since (unless `erasures_lost`), or a server runs. In PostgreSQL the tables change in one
+    transaction. The next start brings an older schema up to date.
     """
     with reading(source) as (archive, manifest):
         await asyncio.to_thread(_check, settings, archive, manifest, tell)
@@ -39,6 +52,8 @@ async def restore(
             raise Conflict(
                 "There is data here already; --force puts the back-up in its place.", code="not_empty"
             )
+        if not erasures_lost and f"{LEDGER}/{manifest.id}" not in here:
+            raise Conflict(_NO_LEDGER.format(at=manifest.created_at), code="erasures_unknown")
         if manifest.store == "sqlite":
             await _load_sqlite(settings, archive, tell)
         else:

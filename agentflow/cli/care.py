@@ -18,25 +18,32 @@ from agentflow.care import restore as restoring
 from agentflow.kit.settings import Settings
 
 
-async def backup(settings: Settings, target: Path) -> None:
-    """Write everything into a new file; servers may run meanwhile."""
+async def backup(settings: Settings, target: Path, *, prune: bool) -> None:
+    """Write everything into a new file; servers may run meanwhile. Then `prune` its folder, if asked to."""
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(bootstrap.open_database(settings))
         files = await bootstrap.open_files(settings, stack)
         with _progress() as tell:
             made = await backups.backup(db, files, target, tell)
+        gone, kept = await backups.prune(db, files, target.parent) if prune else ([], [])
     typer.echo(
         f"{target}: {sum(made.rows.values())} rows of {len(made.rows)} tables and {len(made.files)} files. "
         f"Delete it by {made.expires_at:%Y-%m-%d}. The encryption key is not in it: keep that elsewhere."
     )
+    for name in gone:
+        typer.echo(f"{name} had expired and is deleted.")
+    for name in kept:
+        typer.echo(f"{name} has expired and is not in this folder: delete it where it lies.")
 
 
-async def restore(settings: Settings, source: Path, *, force: bool) -> None:
+async def restore(settings: Settings, source: Path, *, force: bool, erasures_lost: bool) -> None:
     """Put a back-up in place of what is here; no server may run."""
     async with AsyncExitStack() as stack:
         files = await bootstrap.open_files(settings, stack)
         with _progress() as tell:
-            found = await restoring.restore(settings, files, source, tell, force=force)
+            found = await restoring.restore(
+                settings, files, source, tell, force=force, erasures_lost=erasures_lost
+            )
         db = await stack.enter_async_context(bootstrap.open_database(settings))
         await restoring.list_again(db, found, source)
         bootstrap.load_tables()

@@ -161,18 +161,27 @@ def chat_command(
 
 
 @app.command("backup")
-def backup_command(file: Annotated[Path, typer.Argument(help="A new file, a zip.")]) -> None:
+def backup_command(
+    file: Annotated[Path, typer.Argument(help="A new file, a zip.")],
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Then delete the back-ups in its folder whose time is over.")
+    ] = False,
+) -> None:
     """Write the database and the uploaded files into one file; servers may run meanwhile."""
-    run(care.backup(read_settings(), file))
+    run(care.backup(read_settings(), file, prune=prune))
 
 
 @app.command("restore")
 def restore_command(
     file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the data that is here.")] = False,
+    erasures_lost: Annotated[
+        bool,
+        typer.Option("--erasures-lost", help="Do without the folder files/erasures of where it was made."),
+    ] = False,
 ) -> None:
-    """Put a back-up in place; stop every server and worker first."""
-    run(care.restore(read_settings(), file, force=force))
+    """Put a back-up in place; stop every server and worker first. Who was erased since is erased again."""
+    run(care.restore(read_settings(), file, force=force, erasures_lost=erasures_lost))
 
 
 @models_app.command("build")

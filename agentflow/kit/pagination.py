@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel
@@ -44,6 +45,25 @@ def decode_cursor(cursor: str | None) -> str | None:
     if not position or not position.isprintable() or encode_cursor(position) != cursor:
         raise BadCursor("The cursor is not one of ours; use next_cursor of the page before.")
     return position
+
+
+def position_in_time(at: datetime, record_id: str) -> str:
+    """The position of a record in a list by time; `read_position_in_time` reads it back."""
+    return f"{at.isoformat()}|{record_id}"
+
+
+def read_position_in_time(position: str | None) -> tuple[datetime, str] | None:
+    """The time and the id of a position. Raises BadCursor."""
+    if position is None:
+        return None
+    at, _, record_id = position.partition("|")
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError as wrong:
+        raise BadCursor("The cursor is not one of this list.") from wrong
+    if found.tzinfo is None:
+        raise BadCursor("The cursor is not one of this list.")
+    return found, record_id
 
 
 def page_of(found: Sequence[T], *, limit: int, cursor_of: Callable[[T], str]) -> Page[T]:

@@ -124,7 +124,7 @@ async def mail(deps: AlertDeps, alert_id: str) -> None:
 
 _SUBJECTS = {
     AlertKind.FAILED_LOG_INS: "many log-ins failed",
-    AlertKind.MASS_EXPORT: "many contacts were exported",
+    AlertKind.MASS_EXPORT: "much was exported",
 }
 _TEXTS = {
     AlertKind.FAILED_LOG_INS: (
@@ -132,7 +132,7 @@ _TEXTS = {
         "If it was not one of you, make sure that everybody has a second factor.\n"
     ),
     AlertKind.MASS_EXPORT: (
-        "In “{workspace}” {count} contacts were exported within an hour ({who}).\n"
+        "In “{workspace}” {count} contacts or messages were exported within an hour ({who}).\n"
         "If that was not meant to happen, delete the staff member or revoke the API key.\n"
     ),
 }

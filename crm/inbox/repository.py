@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Select, and_, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,45 +18,44 @@ from crm.contacts.lookup import service as contacts
 from crm.inbox.models import Conversation, Message, ReadPosition, Route
 from crm.inbox.schemas import ConversationFilter
 
+T = TypeVar("T")
+
 
 async def find_conversation(
     session: AsyncSession, workspace_id: str, conversation_id: str
 ) -> Conversation | None:
     """A conversation of this workspace."""
-    query = select(Conversation).where(
-        Conversation.workspace_id == workspace_id, Conversation.id == conversation_id
-    )
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(_of_id(workspace_id, conversation_id))).scalar_one_or_none()
 
 
 async def lock_conversation(
     session: AsyncSession, workspace_id: str, conversation_id: str
 ) -> Conversation | None:
     """A conversation of this workspace, locked until the transaction ends."""
-    query = select(Conversation).where(
+    return (await session.execute(_locked(_of_id(workspace_id, conversation_id)))).scalar_one_or_none()
+
+
+def _of_id(workspace_id: str, conversation_id: str) -> Select[Conversation]:
+    return select(Conversation).where(
         Conversation.workspace_id == workspace_id, Conversation.id == conversation_id
     )
-    query = query.with_for_update().execution_options(populate_existing=True)
-    return (await session.execute(query)).scalar_one_or_none()
+
+
+def _locked(query: Select[T]) -> Select[T]:
+    return query.with_for_update().execution_options(populate_existing=True)
 
 
 async def lock_conversation_by_job(session: AsyncSession, conversation_id: str) -> Conversation | None:
     """The conversation that one of our own jobs or outbox rows names, locked."""
     query = select(Conversation).where(Conversation.id == conversation_id)
-    query = query.with_for_update().execution_options(populate_existing=True)
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(_locked(query))).scalar_one_or_none()
 
 
 async def lock_conversation_of_ref(
     session: AsyncSession, workspace_id: str, *, account_id: str, contact_ref: str
 ) -> Conversation | None:
     """The conversation with the contact that an account calls `contact_ref`, locked."""
-    query = select(Conversation).where(
-        Conversation.workspace_id == workspace_id,
-        Conversation.account_id == account_id,
-        Conversation.contact_ref == contact_ref,
-    )
-    query = query.with_for_update().execution_options(populate_existing=True)
+    query = _locked(_of_ref(workspace_id, account_id, contact_ref))
     return (await session.execute(query)).scalar_one_or_none()
 
 
@@ -63,12 +63,15 @@ async def find_conversation_of_ref(
     session: AsyncSession, workspace_id: str, *, account_id: str, contact_ref: str
 ) -> Conversation | None:
     """The conversation with the contact that an account calls `contact_ref`."""
-    query = select(Conversation).where(
+    return (await session.execute(_of_ref(workspace_id, account_id, contact_ref))).scalar_one_or_none()
+
+
+def _of_ref(workspace_id: str, account_id: str, contact_ref: str) -> Select[Conversation]:
+    return select(Conversation).where(
         Conversation.workspace_id == workspace_id,
         Conversation.account_id == account_id,
         Conversation.contact_ref == contact_ref,
     )
-    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def add_conversation(session: AsyncSession, values: Mapping[str, object]) -> None:
@@ -227,8 +230,7 @@ async def find_message(
 async def lock_message(session: AsyncSession, workspace_id: str, message_id: str) -> Message | None:
     """A message, locked until the transaction ends."""
     query = select(Message).where(Message.workspace_id == workspace_id, Message.id == message_id)
-    query = query.with_for_update().execution_options(populate_existing=True)
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(_locked(query))).scalar_one_or_none()
 
 
 async def lock_messages_out(
@@ -242,8 +244,7 @@ async def lock_messages_out(
         Message.seq <= up_to,
         Message.status.in_(statuses),
     )
-    query = query.order_by(Message.seq).with_for_update().execution_options(populate_existing=True)
-    return list((await session.execute(query)).scalars())
+    return list((await session.execute(_locked(query.order_by(Message.seq)))).scalars())
 
 
 async def questions_answered_by(

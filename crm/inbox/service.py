@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.pagination import BadCursor
+from agentflow.kit.pagination import BadCursor, read_position_in_time
 from channels import outbox
 from channels import service as channels
 from channels.messages import TextBody
@@ -34,7 +33,6 @@ __all__ = [
     "add_sentences",
     "assign",
     "begin_answer",
-    "cursor_of_conversation",
     "change_status",
     "finish_answer",
     "get_conversation",
@@ -47,7 +45,6 @@ __all__ = [
     "note_end",
     "open_conversation",
     "past_questions",
-    "position_of",
     "read_conversation",
     "read_conversations",
     "read_message",
@@ -79,10 +76,10 @@ async def list_conversations(
     after: str | None = None,
     limit: int,
 ) -> list[Conversation]:
-    """Conversations, newest message first; `after` is of `cursor_of_conversation`. Raises BadCursor."""
+    """Conversations, newest message first; `after` is of `position_in_time`. Raises BadCursor."""
     wanted = wanted or ConversationFilter()
     return await repository.list_conversations(
-        session, workspace_id, wanted, before=position_of(after), limit=limit
+        session, workspace_id, wanted, before=read_position_in_time(after), limit=limit
     )
 
 
@@ -120,25 +117,6 @@ async def mark_read(
     conversation = await get_conversation(session, workspace_id, conversation_id)
     read = conversation.last_seq if seq is None else min(seq, conversation.last_seq)
     await repository.read_up_to(session, conversation, staff_id, read)
-
-
-def cursor_of_conversation(last_message_at: datetime, conversation_id: str) -> str:
-    """Where a conversation stands in the list."""
-    return f"{last_message_at.isoformat()}|{conversation_id}"
-
-
-def position_of(after: str | None) -> tuple[datetime, str] | None:
-    """What `cursor_of_conversation` made a cursor of. Raises BadCursor."""
-    if after is None:
-        return None
-    at, _, conversation_id = after.partition("|")
-    try:
-        position = datetime.fromisoformat(at)
-    except ValueError as wrong:
-        raise BadCursor("The cursor is not one of this list.") from wrong
-    if position.tzinfo is None:
-        raise BadCursor("The cursor is not one of this list.")
-    return position, conversation_id
 
 
 async def list_messages(

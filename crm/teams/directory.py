@@ -49,3 +49,8 @@ def _modern_name(time_zone: str) -> str:
 async def staff_by_address(session: AsyncSession, workspace_id: str) -> dict[str, str]:
     """Who works in the workspace: ids by e-mail address in small letters."""
     return await repository.staff_by_address(session, workspace_id)
+
+
+async def staff_names(session: AsyncSession, workspace_id: str) -> dict[str, str]:
+    """What everybody who works, or worked, in the workspace is called, by id."""
+    return await repository.staff_names(session, workspace_id)

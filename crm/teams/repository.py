@@ -199,6 +199,12 @@ async def staff_by_address(session: AsyncSession, workspace_id: str) -> dict[str
     return {email.casefold(): staff_id for email, staff_id in (await session.execute(query)).all()}
 
 
+async def staff_names(session: AsyncSession, workspace_id: str) -> dict[str, str]:
+    """Names of staff by id, of deleted ones too."""
+    query = select(StaffMember.id, StaffMember.name).where(StaffMember.workspace_id == workspace_id)
+    return {row.id: row.name for row in (await session.execute(query)).all()}
+
+
 async def colleagues_of(session: AsyncSession, workspace_id: str, staff_id: str) -> set[str]:
     """Ids of whoever is in a team of this staff member's."""
     own = select(TeamMember.team_id).where(

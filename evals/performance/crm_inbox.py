@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agentflow import bootstrap
 from agentflow.kit.db import Base, Database
 from agentflow.kit.ids import new_id
+from agentflow.kit.pagination import position_in_time
 from agentflow.kit.settings import Settings
 from channels import service as channels
 from channels.schemas import ChannelAccountCreate
@@ -47,6 +48,19 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 OPEN, PENDING, CLOSED = ConversationStatus
 STEMS, ENDS = ("par", "ret", "lam", "ship", "pay", "col"), ("cel", "urn", "ment", "our")
 WORDS = [f"{stem}{end}" for stem in STEMS for end in ENDS]
+# Common words, rare ones, and parts of names, of e-mail addresses and of phone numbers.
+SEARCHES = (
+    "parcel",
+    "parcel payment",
+    "name-41234",
+    "41234",
+    "urname 4123",
+    "mailbox4123",
+    "4123@firm.example",
+    "200041234",
+    "firm12",
+    "nothingofthekind",
+)
 LANGUAGES = ("en", "nl", "de", "pt", "sv")
 
 
@@ -109,7 +123,7 @@ def _pages(ground: Ground) -> dict[str, Page]:
     pages: dict[str, Page] = {"reference: 50 bare rows": _bare(ground)}
     pages |= {name: _list(ground, wanted) for name, wanted in lists.items()}
     pages["page 10 of open"] = _list(ground, lists["open"], skip=9)
-    for query in ("parcel", "parcel payment", "name-41234", "nothingofthekind"):
+    for query in SEARCHES:
         pages[f"search: {query}"] = _search(ground, query)
     return pages
 
@@ -125,7 +139,7 @@ def _bare(ground: Ground) -> Page:
 def _list(ground: Ground, wanted: ConversationFilter, *, skip: int = 0) -> Page:
     after = None
     if skip:
-        after = inbox.cursor_of_conversation(START - timedelta(seconds=30 * PAGE * skip), "")
+        after = position_in_time(START - timedelta(seconds=30 * PAGE * skip), "")
 
     async def page(session: AsyncSession) -> int:
         found = await inbox.list_conversations(
@@ -239,6 +253,7 @@ def _one(ground: Ground, dice: random.Random, number: int, key: str, secret: byt
     labelled = dice.random() < 0.01
     return {
         "contacts": [{**_who(number, at), "id": contact, **common}],
+        "contact_addresses": _addresses(number, {**common, "contact_id": contact}),
         "conversations": [conversation],
         "messages": [message],
         "read_positions": [{"staff_id": ground.staff[0], "conversation_id": here, "seq": 1, **common}] * read,
@@ -253,10 +268,21 @@ def _who(number: int, at: datetime) -> dict[str, Any]:
         "name": f"Name-{number} Surname",
         "source": "widget",
         "sort_name": f"name-{number} surname",
+        "company": f"Firm{number % 997}",
+        "company_key": f"firm{number % 997}",
         "contacted_at": at,
         "created_at": at,
         "updated_at": at,
     }
+
+
+def _addresses(number: int, common: dict[str, Any]) -> list[dict[str, Any]]:
+    """An e-mail address and a phone number."""
+    keys = {"email": f"mailbox{number}@firm.example", "phone": f"+3120{number:07}"}
+    return [
+        {**common, "id": new_id("adr"), "kind": kind, "place": place, "value": key, "key": key}
+        for place, (kind, key) in enumerate(keys.items())
+    ]
 
 
 if __name__ == "__main__":

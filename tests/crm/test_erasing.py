@@ -29,6 +29,7 @@ from crm.contacts.merging import service as merging
 from crm.contacts.notes import service as notes
 from crm.contacts.notes.schemas import ContactNoteWrite
 from crm.contacts.schemas import ContactCreate, ContactSource, ContactUpdate
+from crm.contacts.usage import service as usage
 from crm.teams.service import Principal
 from tests.talk import Talk, make_talk
 
@@ -251,6 +252,34 @@ async def test_that_the_bin_of_contacts_is_emptied_after_thirty_days(shop: Shop,
         assert [row for row in after[name] if shop.otto in row] == kept, name
 
 
+async def test_that_a_month_counts_on_who_was_active_in_it_and_is_erased(
+    shop: Shop, clock: ManualClock
+) -> None:
+    async def counts() -> list[int]:
+        async with shop.talk.db.read() as session:
+            return [
+                (await usage.monthly_active_contacts(session, shop.who.workspace_id, month)).active
+                for month in ("2026-03", "2026-04")
+            ]
+
+    anna = await shop.talk.say("I am Anna", visitor="vis_anna_1")
+    anna_id = (await shop.talk.conversation(anna.conversation_id)).contact_id
+    clock.advance(timedelta(days=31))
+    for visitor in ("vis_ines_1", "vis_anna_1"):
+        await shop.talk.say("Hello again", visitor=visitor)
+    async with shop.talk.db.transaction() as session:
+        await merging.merge(session, shop.who, shop.ines, anna_id)  # one person, active in both months
+    assert await counts() == [2, 1]
+    await shop.erase(shop.ines)
+    assert await counts() == [2, 1]
+    async with shop.talk.db.transaction() as session:
+        await contacts.delete_contact(session, shop.who.workspace_id, shop.otto)
+    clock.advance(timedelta(days=31))
+    await erasing.empty_bin(shop.talk.db, shop.files)
+    assert hits(await everything(shop.talk.db), shop.otto, shop.ines, anna_id) == {"erasures"}
+    assert await counts() == [2, 1]
+
+
 async def test_that_a_merged_contact_stays_in_the_bin_as_long_as_the_other_lives(
     shop: Shop, clock: ManualClock
 ) -> None:
@@ -338,7 +367,9 @@ async def test_that_everything_is_exported_and_an_erasure_takes_the_export_away(
         assert QUESTION in [json.loads(line)["text"] for line in lines]
         assert len(archive.read("contacts.jsonl").splitlines()) == 2
     assert [one["value"] for one in own["contact_addresses"]][0] == SECRETS[0]
-    assert {one["contact_id"] for one in own["contact_notes"]} == {shop.ines}
+    assert [one["text"] for one in own["messages"]][0] == QUESTION
+    assert [one["name"] for one in own["labels"]] == ["vip"]
+    assert not {"contact_notes", "contact_reminders", "conversation_notes"} & set(own)
     await shop.erase(shop.ines)
     assert await shop.files.keys("exports") == []
 

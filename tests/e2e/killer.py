@@ -20,11 +20,12 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from sqlalchemy import Engine, event
 
-from agentflow import turn
+from agentflow import bootstrap, turn
 from agentflow.cli import app
 from agentflow.kit import jobs
 from agentflow.kit.files import LocalFiles
 from agentflow.kit.telemetry import span
+from crm.contacts.reminders import firing
 from knowledge import ingest, service
 
 P = ParamSpec("P")
@@ -79,6 +80,8 @@ DELETE_PLACES = (
     *within("fastapi.endpoint", 0),  # the framework's span, in which the handler commits
     *within("rows", 4),
 )
+# Between a reminder whose time has come and the end of its mail's job.
+REMINDER_PLACES = around("_fire send_mail _claim_mail")
 
 
 class Killer(SpanProcessor):
@@ -141,6 +144,9 @@ def main() -> None:
     event.listen(Engine, "commit", killer.on_commit)
     for name in ("add_source", "start_ingest", "delete_source"):
         setattr(service, name, _in_span(getattr(service, name)))
+    for name in ("_fire", "send_mail", "_claim_mail"):
+        setattr(firing, name, _in_span(getattr(firing, name)))
+    bootstrap.REMINDER_SECONDS = 0.2
     LocalFiles.put = _in_span(LocalFiles.put)  # type: ignore[method-assign, assignment]
     turn.GATHER_SECONDS = 0.0  # sentences do not wait for each other: each turn comes where one is written
     ingest.BATCH = 4

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,10 @@ from sqlalchemy import create_engine, inspect, text
 
 from agentflow.bootstrap import open_database
 from agentflow.care import repository
-from agentflow.care.backup import backup, sqlite_path
+from agentflow.care.backup import backup, prune, sqlite_path
 from agentflow.care.restore import list_again, restore
 from agentflow.kit import events
+from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database, postgres_url
 from agentflow.kit.errors import AppError, Conflict, Misconfigured
 from agentflow.kit.files import Files, LocalFiles
@@ -35,21 +39,6 @@ from tests.library import OPENING, RETURNS, WORKSPACE, Library
 
 def say_nothing(_what: str, _done: int, _total: int | None) -> None:
     """Nobody looks."""
-
-
-@pytest.fixture
-def elsewhere(
-    request: pytest.FixtureRequest, database_url: str, settings: Settings, tmp_path: Path
-) -> Iterator[Settings]:
-    """The settings of another machine with the same kind of database, which holds nothing."""
-    if database_url.startswith("sqlite"):
-        yield settings.model_copy(
-            update={"home": tmp_path / "other", "database_url": f"sqlite:///{tmp_path}/other/db.sqlite"}
-        )
-    else:
-        make: Callable[[], AbstractContextManager[str]] = request.getfixturevalue("new_postgres_database")
-        with make() as url:
-            yield settings.model_copy(update={"home": tmp_path / "other", "database_url": url})
 
 
 @pytest.fixture
@@ -115,6 +104,9 @@ async def test_that_a_restored_back_up_has_every_row_and_file_and_answers(
     made = await backup(shop.db, shop.files, file, say_nothing)
     assert (file.stat().st_mode & 0o777, made.rows["chunks"], len(made.files)) == (0o600, 2, 2)
     there = LocalFiles(elsewhere.home / "files")
+    with pytest.raises(Conflict, match="files/erasures"):
+        await restore(elsewhere, there, file, say_nothing)
+    shutil.copytree(shop.folder / "erasures", there.folder / "erasures")
     assert (await restore(elsewhere, there, file, say_nothing)).id == made.id
     before, after = every_row(shop.db.settings), every_row(elsewhere)
     assert sum(name.endswith('workflow_status"') and len(rows) for name, rows in before.items()) == 1
@@ -145,7 +137,7 @@ async def test_that_the_files_of_a_bucket_are_carried_and_come_back(
     await there.put("sources/of_another_time/1", b"not in the back-up")
     with pytest.raises(Conflict, match="--force"):
         await restore(elsewhere, there, tmp_path / "backup.zip", say_nothing)
-    await restore(elsewhere, there, tmp_path / "backup.zip", say_nothing, force=True)
+    await restore(elsewhere, there, tmp_path / "backup.zip", say_nothing, force=True, erasures_lost=True)
     assert await every_file(there) == await every_file(little.files)
     files.close()
     there.close()
@@ -216,6 +208,26 @@ async def test_that_a_forced_restore_takes_away_what_came_later(
     await restore(settings, little.files, file, say_nothing, force=True)
     assert every_row(settings) == rows
     assert await every_file(little.files) == files
+
+
+async def test_that_only_expired_back_ups_of_this_database_are_deleted(
+    little: Little, clock: ManualClock, tmp_path: Path
+) -> None:
+    for name in ("old.zip", "moved.zip", "replaced.zip"):
+        await backup(little.db, little.files, tmp_path / name, say_nothing)
+    (tmp_path / "moved.zip").rename(tmp_path / "elsewhere.zip")
+    (tmp_path / "replaced.zip").write_bytes((tmp_path / "old.zip").read_bytes())
+    clock.advance(timedelta(days=29))
+    young = await backup(little.db, little.files, tmp_path / "young.zip", say_nothing)
+    assert await prune(little.db, little.files, tmp_path) == ([], [])
+    clock.advance(timedelta(days=1))
+    gone, kept = await prune(little.db, little.files, tmp_path)
+    assert (gone, kept) == (["old.zip"], ["moved.zip", "replaced.zip"])
+    left = {"elsewhere.zip", "replaced.zip", "young.zip"}
+    assert {name for name in os.listdir(tmp_path) if name.endswith(".zip")} == left
+    assert f"erasures/{young.id}" in await little.files.keys("erasures")
+    assert len(await little.files.keys("erasures")) == 3
+    assert await prune(little.db, little.files, tmp_path) == ([], [])
 
 
 @contextmanager

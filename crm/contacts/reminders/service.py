@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
-from agentflow.kit.pagination import BadCursor
+from agentflow.kit.pagination import position_in_time, read_position_in_time
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
 from crm.contacts.present import get_present
@@ -87,27 +85,14 @@ async def list_reminders(
         staff_id=staff_id,
         state=state,
         deleted_since=bin_since(session) if deleted else None,
-        after=_position(after),
+        after=read_position_in_time(after),
         limit=limit,
     )
 
 
 def cursor_of(reminder: ReminderRead) -> str:
     """Where a reminder stands in the list."""
-    return f"{reminder.due_at.isoformat()}|{reminder.id}"
-
-
-def _position(after: str | None) -> tuple[datetime, str] | None:
-    if after is None:
-        return None
-    at, _, reminder_id = after.partition("|")
-    try:
-        position = datetime.fromisoformat(at)
-    except ValueError as wrong:
-        raise BadCursor("The cursor is not one of this list.") from wrong
-    if position.tzinfo is None:
-        raise BadCursor("The cursor is not one of this list.")
-    return position, reminder_id
+    return position_in_time(reminder.due_at, reminder.id)
 
 
 async def update_reminder(

@@ -1,4 +1,4 @@
-"""The table of active contacts."""
+"""The tables of active contacts."""
 
 from __future__ import annotations
 
@@ -19,3 +19,13 @@ class ActiveContact(Base):
     contact_id: Mapped[str] = mapped_column(
         String(40), ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True
     )
+
+
+class ErasedActiveContacts(Base):
+    """How many contacts of a month are erased since: what was billed stays as it was, without saying whom."""
+
+    __tablename__ = "erased_active_contacts"
+
+    workspace_id: Mapped[str] = mapped_column(String(40), ForeignKey("workspaces.id"), primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    contacts: Mapped[int]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import upsert
 from crm.contacts.merging.models import ContactMerge
-from crm.contacts.usage.models import ActiveContact
+from crm.contacts.usage.models import ActiveContact, ErasedActiveContacts
 
 
 async def add(session: AsyncSession, workspace_id: str, month: str, contact_id: str) -> None:
@@ -17,13 +19,32 @@ async def add(session: AsyncSession, workspace_id: str, month: str, contact_id: 
 
 
 async def count(session: AsyncSession, workspace_id: str, month: str) -> int:
-    """Contacts of a month; of two that were merged since and were both active, one."""
+    """Contacts of a month, erased ones too; of two that were merged since and were both active, one."""
+    present = select(func.count()).where(*_counted(workspace_id), ActiveContact.month == month)
+    erased = select(ErasedActiveContacts.contacts).where(
+        ErasedActiveContacts.workspace_id == workspace_id, ErasedActiveContacts.month == month
+    )
+    return (await session.execute(present)).scalar_one() + ((await session.execute(erased)).scalar() or 0)
+
+
+async def keep_count(session: AsyncSession, workspace_id: str, contact_ids: Collection[str]) -> None:
+    """Add contacts that are about to be erased to the number of erased ones, month by month."""
+    months = (
+        select(ActiveContact.workspace_id, ActiveContact.month, func.count())
+        .where(*_counted(workspace_id), ActiveContact.contact_id.in_(contact_ids))
+        .group_by(ActiveContact.workspace_id, ActiveContact.month)
+    )
+    statement = upsert(session, ErasedActiveContacts).from_select(
+        ["workspace_id", "month", "contacts"], months
+    )
+    more = ErasedActiveContacts.contacts + statement.excluded.contacts
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["workspace_id", "month"], set_={"contacts": more})
+    )
+
+
+def _counted(workspace_id: str) -> tuple[ColumnElement[bool], ...]:
     merged = select(ContactMerge.merged_id).where(
         ContactMerge.workspace_id == workspace_id, ContactMerge.undone_at.is_(None)
     )
-    query = select(func.count()).where(
-        ActiveContact.workspace_id == workspace_id,
-        ActiveContact.month == month,
-        ActiveContact.contact_id.not_in(merged),
-    )
-    return (await session.execute(query)).scalar_one()
+    return ActiveContact.workspace_id == workspace_id, ActiveContact.contact_id.not_in(merged)

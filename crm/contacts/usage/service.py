@@ -6,6 +6,7 @@ A one-way broadcast to somebody who does not react calls nothing here, and neith
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -54,3 +55,11 @@ async def monthly_active_contacts(
         raise InvalidInput("A month is written as 2026-03.", code="bad_month", field="month")
     active = await repository.count(session, workspace_id, month)
     return MonthlyActiveContacts(month=month, time_zone=workspace.time_zone, active=active)
+
+
+async def keep_count(session: AsyncSession, workspace_id: str, contact_ids: Collection[str]) -> None:
+    """Called before contacts are erased: the months in which they were active go on counting them.
+
+    Who comes back after an erasure is somebody new.
+    """
+    await repository.keep_count(session, workspace_id, contact_ids)

@@ -19,7 +19,9 @@ from crm.inbox.notes.errors import NoteNotFound, NotYourNote
 from crm.inbox.notes.models import ConversationNote
 from crm.inbox.notes.schemas import NoteRead, NoteWrite
 from crm.inbox.service import get_conversation
+from crm.teams import directory
 from crm.teams import service as teams
+from crm.teams.errors import RecordNotFound
 from crm.teams.schemas import Role
 from crm.teams.service import Principal
 
@@ -133,8 +135,8 @@ def _check_may_delete(who: Principal, note: ConversationNote) -> None:
 
 
 async def _mentions(session: AsyncSession, who: Principal, data: NoteWrite) -> str:
-    for staff_id in data.mentions:
-        await teams.get_staff_member(session, who.workspace_id, staff_id)
+    if set(data.mentions) - await directory.staff_among(session, who.workspace_id, data.mentions):
+        raise RecordNotFound("There is no staff member with one of these ids.")
     return json.dumps(list(dict.fromkeys(data.mentions)))
 
 

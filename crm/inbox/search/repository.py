@@ -6,12 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.contacts.lookup import service as contacts
 from crm.inbox.models import Conversation
 from crm.inbox.words.models import ConversationWord
+
+_FEW = 1000  # conversations with a word; among more than these a page is soon full
 
 
 @dataclass(frozen=True)
@@ -30,25 +32,55 @@ async def search(
     before: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Conversation]:
-    """Conversations in which every word stands, or their contact has it; newest message first."""
+    """Conversations in which every word stands, or their contact has it; newest message first.
+
+    Those with the first rare word are looked up, and the other words asked of them alone. Where every word is
+    common, conversations are walked from the newest until the page is full.
+    """
     order = (Conversation.last_message_at, Conversation.id)
     is_sqlite = session.get_bind().dialect.name == "sqlite"
-    query = select(Conversation).where(
-        Conversation.workspace_id == workspace_id,
-        *(_holds(workspace_id, one, is_sqlite) for one in sought),
-    )
+    query = select(Conversation).where(Conversation.workspace_id == workspace_id)
+    left = sorted(sought, key=lambda one: len(one.word), reverse=True)  # long words are the rarer ones
+    for one in left:
+        few = await _few(session, workspace_id, one, is_sqlite)
+        if few is not None:
+            query = query.where(Conversation.id.in_(few))
+            left.remove(one)
+            break
+    query = query.where(*(_holds(workspace_id, one, is_sqlite) for one in left))
     if before is not None:
         query = query.where(tuple_(*order) < tuple_(*before))
     query = query.order_by(*(column.desc() for column in order)).limit(limit)
     return list((await session.execute(query)).scalars())
 
 
-def _holds(workspace_id: str, sought: Sought, is_sqlite: bool) -> ColumnElement[bool]:
-    said = select(ConversationWord.conversation_id).where(
-        ConversationWord.workspace_id == workspace_id, ConversationWord.word.in_(sought.hashes)
+async def _few(
+    session: AsyncSession, workspace_id: str, sought: Sought, is_sqlite: bool
+) -> frozenset[str] | None:
+    """The conversations with a word; None when there are many."""
+    said = select(ConversationWord.conversation_id).where(_is_said(workspace_id, sought))
+    known = contacts.having_word(workspace_id, sought.word, sqlite=is_sqlite).subquery()
+    theirs = (
+        select(Conversation.id)
+        .join(known, Conversation.contact_id == known.c[0])
+        .where(Conversation.workspace_id == workspace_id)
     )
-    known = contacts.having_word(workspace_id, sought.word, sqlite=is_sqlite)
-    return or_(Conversation.id.in_(said), Conversation.contact_id.in_(known))
+    found: frozenset[str] = frozenset()
+    for query in (said, theirs):
+        found = found.union((await session.execute(query.limit(_FEW + 1))).scalars())
+        if len(found) > _FEW:
+            return None
+    return found
+
+
+def _is_said(workspace_id: str, sought: Sought) -> ColumnElement[bool]:
+    return and_(ConversationWord.workspace_id == workspace_id, ConversationWord.word.in_(sought.hashes))
+
+
+def _holds(workspace_id: str, sought: Sought, is_sqlite: bool) -> ColumnElement[bool]:
+    said = exists().where(_is_said(workspace_id, sought), ConversationWord.conversation_id == Conversation.id)
+    known = contacts.having_word(workspace_id, sought.word, sqlite=is_sqlite).subquery()
+    return or_(said, exists().where(known.c[0] == Conversation.contact_id))
 
 
 async def last_messages(

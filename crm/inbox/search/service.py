@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import word_keys
 from agentflow.kit.errors import InvalidInput
-from agentflow.kit.pagination import Page, decode_cursor, page_of
+from agentflow.kit.pagination import Page, decode_cursor, page_of, position_in_time, read_position_in_time
 from crm.inbox import service as inbox
 from crm.inbox.search import repository
 from crm.inbox.search.repository import Sought
@@ -25,7 +25,7 @@ async def search(
         )
     keys = word_keys(session)
     sought = [Sought(word, tuple(hash_of(key, workspace_id, word) for key in keys)) for word in words]
-    before = inbox.position_of(decode_cursor(wanted.cursor))
+    before = read_position_in_time(decode_cursor(wanted.cursor))
     found = await repository.search(session, workspace_id, sought, before=before, limit=wanted.limit + 1)
     shown = await inbox.read_conversations(session, workspace_id, found, staff_id=staff_id)
     hashes = [one for word in sought for one in word.hashes]
@@ -34,5 +34,5 @@ async def search(
     return page_of(
         items,
         limit=wanted.limit,
-        cursor_of=lambda one: inbox.cursor_of_conversation(one.last_message_at, one.id),
+        cursor_of=lambda one: position_in_time(one.last_message_at, one.id),
     )

@@ -11,11 +11,17 @@ from sqlalchemy import select
 
 from agentflow import turn
 from agentflow.agents.replies import CheckedSentence, Outcome, TurnRequest
+from agentflow.bootstrap import load_tables
+from agentflow.care import exporting
 from agentflow.kit.bin import TooLateToRestore
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.event_tail import EventTail
 from agentflow.kit.events import EventRow
 from channels.models import OutboxRow
+from crm.contacts.notes import service as contact_notes
+from crm.contacts.notes.schemas import ContactNoteWrite
+from crm.contacts.reminders import service as reminders
+from crm.contacts.reminders.schemas import ReminderCreate
 from crm.inbox import service as inbox
 from crm.inbox.errors import ConversationNotFound
 from crm.inbox.events import STAFF_STREAM, VISITOR_KINDS
@@ -23,6 +29,7 @@ from crm.inbox.notes import service as notes
 from crm.inbox.notes.errors import NotYourNote
 from crm.inbox.notes.models import ConversationNote
 from crm.inbox.notes.schemas import NoteWrite
+from crm.inbox.transcript import messages_csv
 from crm.teams.errors import RecordNotFound
 from crm.teams.permissions import SCOPES
 from crm.teams.schemas import Role
@@ -159,3 +166,22 @@ async def test_that_a_note_leaves_by_no_way_out(talk: Talk) -> None:
     assert note.id not in ways["widget"] + ways["outbox"] + ways["model"]
     assert "two" in ways["model"]
     assert "Ada here." in ways["outbox"]
+
+
+async def test_that_no_file_for_a_customer_holds_what_staff_wrote_for_each_other(talk: Talk) -> None:
+    """Neither a note in the conversation, nor one on the contact, nor a reminder."""
+    load_tables()
+    here = (await talk.say("What is it?")).conversation_id
+    await add(talk, here)
+    contact_id = (await talk.conversation(here)).contact_id
+    async with talk.db.transaction() as session:
+        who = as_staff(talk)
+        await contact_notes.add_note(session, who, contact_id, ContactNoteWrite(text=SECRET))
+        await reminders.add_reminder(
+            session, who, contact_id, ReminderCreate(text=SECRET, due_at=talk.db.clock.now())
+        )
+        own = await exporting.of_contact(session, talk.workspace_id, contact_id)
+    transcript = [part async for part in await messages_csv(talk.db, talk.workspace_id, here)]
+    for file in (repr(own), "".join(transcript)):
+        assert "What is it?" in file
+        assert "quincunx" not in file

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentflow.kit.clock import ManualClock
-from agentflow.kit.pagination import BadCursor
+from agentflow.kit.pagination import BadCursor, position_in_time
 from channels.errors import ChannelAccountNotFound
 from channels.messages import DeliveryStatus, ErrorClass, ErrorInfo, EventKind
 from crm.inbox import service as inbox
@@ -79,7 +79,7 @@ async def test_that_conversations_are_paged_with_the_newest_message_first(
         if not page:
             break
         seen += [one.id for one in page]
-        after = inbox.cursor_of_conversation(page[-1].last_message_at, page[-1].id)
+        after = position_in_time(page[-1].last_message_at, page[-1].id)
     assert sorted(seen) == sorted(made)
     assert seen[0] == made[0]
     async with talk.db.read() as session:
