@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePath
 from typing import Literal
 
 from agentflow.llm import table_words as say
@@ -65,15 +67,29 @@ class Reading:
     def coverage(self) -> float:
         """The share of the words that are no small words and are understood, 0 to 1.
 
-        A word that stands in the table and was not understood weighs more than a verb that does not.
+        A word that stands in the table and was not understood weighs more than a verb that does not. One that
+        names the table itself ("bike", of a sheet "Bikes") is understood.
         """
         weights = {
             place: 1.0 if place in self.used or self._matters(word) else _UNKNOWN_WORD
             for place, word in enumerate(self.links.words)
             if word not in say.STOP
         }
-        known = sum(weight for place, weight in weights.items() if place in self.used)
+        known = sum(
+            weight
+            for place, weight in weights.items()
+            if place in self.used or self.names_table(self.links.words[place])
+        )
         return known / max(sum(weights.values()), 1.0)
+
+    def names_table(self, word: str) -> bool:
+        """Whether a word that stands in no cell is of the sheet's, the table's or the file's name."""
+        return not self._matters(word) and any(alike(word, part) for part in self._title)
+
+    @cached_property
+    def _title(self) -> tuple[str, ...]:
+        draft, source = self.table.table.draft, PurePath(self.table.table.source).stem
+        return words(fold(f"{draft.sheet or ''} {draft.title} {source}"))
 
     def _matters(self, word: str) -> bool:
         held = any(stem(word) in column.rows_by_stem for column in self.table.columns)
@@ -116,6 +132,9 @@ def target_of(reading: Reading) -> Column | None:
                 reading.use(match)
                 reading.use_column(named[0].column)
                 return named[0].column
+            if say.WHICH.match(match[0]) and reading.names_table(links.words[place]):
+                reading.use(match)
+                return reading.table.key
             if links.words[place] in say.STOP and place > first:
                 break
     for role, asking, _ in say.ROLES:

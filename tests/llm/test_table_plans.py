@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentflow.llm.table_links import alike, link
-from agentflow.llm.table_plans import SURE, plan
+from agentflow.llm.table_plans import SURE, SURE_OF_OTHERS, plan
 from knowledge.pages import TableDraft
 from knowledge.tables.columns import TypedTable
 from knowledge.tables.lines import lines
@@ -32,9 +32,9 @@ Mina Vogt;Lager;3. Januar 2015;30
 """
 
 
-def typed(name: str, rows: list[list[str]]) -> TypedTable:
+def typed(name: str, rows: list[list[str]], sheet: str | None = None) -> TypedTable:
     numbered = tuple((number, tuple(cells)) for number, cells in enumerate(rows[1:], start=2))
-    draft = TableDraft(tuple(rows[0]), numbered)
+    draft = TableDraft(tuple(rows[0]), numbered, sheet)
     return TypedTable(Table(name, f"src_{name}", name, 1, False, packed(draft)))
 
 
@@ -94,6 +94,23 @@ def said(question: str, language: str = "en") -> list[str] | None:
 )  # fmt: skip
 def test_that_a_question_is_answered_from_its_cells(question: str, expected: list[str]) -> None:
     assert said(question) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Which bike is the cheapest?", ["Duif: 450.25 (Price)"]),
+        ("What is the most expensive bike?", ["Condor: 2100 (Price)"]),
+        ("How many bikes are in stock in total?", ["In stock, total: 23"]),
+        ("Which bikes are out of stock?", ["Bever"]),
+        ("Which boat is the cheapest?", None),
+    ],
+)
+def test_that_a_sheet_is_asked_by_its_name(question: str, expected: list[str] | None) -> None:
+    rows = ["Model,Price,In stock", "Anser,899,4", "Bever,1249.50,0", "Condor,2100,7", "Duif,450.25,12"]
+    bikes = typed("list.xlsx", list(csv.reader(rows)), sheet="Bikes")
+    planned = plan(question, [bikes], SURE_OF_OTHERS)
+    assert (lines(planned.answer, "en") if planned else None) == expected
 
 
 def test_that_the_label_of_a_result_is_in_the_language_of_the_answer() -> None:
