@@ -241,3 +241,11 @@ async def test_that_hostile_text_is_only_text(book: Book) -> None:
                 continue
             assert page.items == []
     assert len((await search(book)).items) == 1
+
+
+async def test_that_signs_of_patterns_are_looked_for_as_they_are(book: Book) -> None:
+    made = {sign: (await book.add(company=f"A{sign}b")).id for sign in ("%", "_", "\\", "x")}
+    for sign, one in made.items():
+        for text in (sign, f"A{sign}b"):
+            page = await search(book, filter=one_of("company", "contains", text))
+            assert [found.id for found in page.items] == [one]
