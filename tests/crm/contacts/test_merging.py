@@ -247,8 +247,11 @@ async def test_that_contacts_sharing_a_number_are_suggested(talk: Talk) -> None:
         assert await inbox.list_conversations(session, talk.workspace_id, limit=9) == []
 
 
-async def test_that_a_message_that_is_just_stored_and_a_merge_wait_for_each_other(talk: Talk) -> None:
+async def test_that_a_message_that_is_just_stored_and_a_merge_wait_for_each_other(
+    talk: Talk, clock: ManualClock
+) -> None:
     said = await talk.say()
+    clock.advance(timedelta(minutes=1))
     maria, visitor = await new_contact(talk), (await talk.conversation(said.conversation_id)).contact_id
     begun = asyncio.Event()
 
@@ -256,7 +259,7 @@ async def test_that_a_message_that_is_just_stored_and_a_merge_wait_for_each_othe
         async with talk.db.transaction() as session:
             await ownership.lock(session, talk.workspace_id, said.conversation_id)
             begun.set()
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.3)
             await contacts.note_message(session, talk.workspace_id, visitor)
 
     async def merge_meanwhile() -> None:
