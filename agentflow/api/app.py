@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -49,6 +50,7 @@ from agentflow.api import (
     teams,
 )
 from agentflow.api.deps import scopes_asked
+from agentflow.api.links import add_links
 from agentflow.api.middleware import Audit, BodyLimit, RequestMetrics
 from agentflow.bootstrap import Application
 from agentflow.kit.settings import Settings
@@ -56,6 +58,16 @@ from channels import service as accounts
 
 DEMO_SITE = "demo"
 Start = Callable[[], AbstractAsyncContextManager[Application]]
+
+
+class Linked(FastAPI):
+    """Its OpenAPI says where the id of an answer goes on."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The schema, with links."""
+        schema = super().openapi()
+        add_links(schema)
+        return schema
 
 
 def create_app(settings: Settings, start: Start) -> FastAPI:
@@ -67,7 +79,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
             app.state.application = application
             yield
 
-    app = FastAPI(
+    app = Linked(
         title="AgentFlow",
         version="1",
         description="AI agents in front of your customers: an answer that cites its source, or a human.",

@@ -1,17 +1,21 @@
-"""The published OpenAPI against the running server, by generated requests (stateless).
+"""The published OpenAPI against the running server, by generated requests: each alone, and in chains that
+go on with the ids of answers.
 
 They change things, so they get a workspace of their own.
 """
 
 from __future__ import annotations
 
+import asyncio
+import copy
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, cast
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import FlakyStrategyDefinition
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
@@ -23,11 +27,23 @@ from schemathesis.specs.openapi.checks import (
 from agentflow.api.app import create_app
 from agentflow.bootstrap import Application
 from agentflow.kit.settings import Settings
+from tests.conftest import make_workspace
 from tests.e2e.live import LiveApp
 
 # The application behind is only opened when it serves; its schema is known without it.
 published = create_app(Settings(), lambda: nullcontext(cast(Application, None))).openapi()
 schema = schemathesis.openapi.from_dict(published)
+
+
+def _chained() -> schemathesis.BaseSchema:
+    """For chains: our own links only, and bodies that should be taken, without ids of what is not there."""
+    plain = copy.deepcopy(published)
+    for shape in plain["components"]["schemas"].values():
+        for name in [name for name in shape.get("properties", {}) if name.endswith(("_id", "_ids"))]:
+            if name not in shape.get("required", ()):
+                del shape["properties"][name]
+    config = {"generation": {"mode": "positive"}, "phases": {"stateful": {"inference": {"algorithms": []}}}}
+    return schemathesis.openapi.from_dict(plain, config=schemathesis.Config.from_dict(config))
 
 
 def _operations() -> Iterator[schemathesis.APIOperation[Any, Any, Any, Any]]:
@@ -70,3 +86,57 @@ def test_that_the_server_does_what_its_schema_says(
         )
 
     check()
+
+
+def _linked() -> dict[str, list[str]]:
+    """For each request that begins a chain: everything that its links lead to, and theirs in turn."""
+    names, links = {}, {}
+    for path, item in published["paths"].items():
+        for method, operation in item.items():
+            names[operation["operationId"]] = label = f"{method.upper()} {path}"
+            links[label] = [
+                name for answer in operation["responses"].values() for name in answer.get("links", ())
+            ]
+    chains = {label: [label] for label, followed in links.items() if followed and "{" not in label}
+    for reached in chains.values():
+        for label in reached:  # it grows meanwhile
+            reached += [name for name in map(names.__getitem__, links[label]) if name not in reached]
+    return chains
+
+
+def test_that_no_chain_of_requests_breaks_the_server(fresh_app: LiveApp) -> None:
+    fresh_app.start()
+    linked, reached, broken = _chained(), set[str](), list[str]()
+
+    def setup(machine: Any) -> None:  # noqa: ANN401
+        # What a chain meets does not depend on those before it, so every run draws the same ones.
+        machine.key = asyncio.run(make_workspace(fresh_app.home, fresh_app.database_url))
+
+    def call_with(machine: Any, _case: object) -> dict[str, Any]:  # noqa: ANN401
+        return {"base_url": fresh_app.url, "headers": {"Authorization": f"Bearer {machine.key}"}}
+
+    def look(_machine: object, response: Any, case: Any, **_: object) -> None:  # noqa: ANN401
+        if response.status_code >= 500:
+            broken.append(f"{case.as_curl_command()}: {response.text}")
+        if case.operation.path_parameters and response.status_code < 300:
+            reached.add(case.operation.label)
+
+    for labels in _linked().values():
+        machine = linked.include(name=labels).as_state_machine()
+        own = {"setup": setup, "get_call_kwargs": call_with, "validate_response": look}
+        never_first = {name: None for name in machine.root_rules if name.endswith("_id") or "_id_" in name}
+        with suppress(FlakyStrategyDefinition):  # the server's own jobs went on meanwhile
+            chains: Any = type("Chains", (machine,), own | never_first)
+            chains.run(
+                settings=settings(
+                    max_examples=2,
+                    stateful_step_count=min(16, 2 * len(labels)),
+                    deadline=None,
+                    derandomize=True,
+                    database=None,
+                    phases=[Phase.generate],
+                    suppress_health_check=list(HealthCheck),
+                )
+            )
+    assert broken == []
+    assert len(reached) > 25, sorted(reached)
