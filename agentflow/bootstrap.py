@@ -23,7 +23,7 @@ from agentflow.kit.egress import Egress
 from agentflow.kit.event_tail import EventTail
 from agentflow.kit.files import Files, LocalFiles
 from agentflow.kit.jobs import Jobs, Queue
-from agentflow.kit.mail import open_mailer
+from agentflow.kit.mail import MailDeps, open_mailer
 from agentflow.kit.rates import Rates
 from agentflow.kit.settings import Settings
 from agentflow.llm import service as llm
@@ -32,6 +32,7 @@ from channels.outbox import Sender
 from channels.registry import build_channels
 from crm.audit import alerts
 from crm.audit.service import AuditLog
+from crm.audit.service import forget_old as forget_entries
 from crm.contacts import keeping
 from crm.contacts.imports import run as import_jobs
 from crm.contacts.imports import service as imports
@@ -381,6 +382,7 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("previews", HOUR, partial(previews.sweep, app.db, app.files))
     jobs.every("gaps_kept", HOUR, partial(gaps.forget, app.db))
     jobs.every("idempotency", HOUR, partial(idempotency.forget_old, app.db))
+    jobs.every("audit", HOUR, partial(forget_entries, app.db))
     jobs.every("staff_bin", HOUR, partial(staff.forget_deleted, app.db))
     jobs.every("rates", HOUR, app.rates.forget)
     await jobs.launch()
@@ -391,10 +393,10 @@ def _write_mails(app: Application, jobs: Jobs) -> None:
     """What staff are told of, and links that let them in."""
     notice_deps = notices.NoticeDeps(app.db, open_mailer(app.settings), teams.staff_addresses)
     jobs.register("sync_failed", partial(notices.tell_of_failure, notice_deps), queue="syncs")
-    link_deps = links.LinkDeps(app.db, open_mailer(app.settings))
-    jobs.register("staff_mail", partial(links.mail, link_deps), queue="mails")
-    alert_deps = alerts.AlertDeps(app.db, open_mailer(app.settings))
-    jobs.register("security_alert", partial(alerts.mail, alert_deps), queue="mails")
+    mail_deps = MailDeps(app.db, open_mailer(app.settings))
+    jobs.register("staff_mail", partial(links.mail, mail_deps), queue="mails")
+    jobs.register("security_alert", partial(alerts.mail, mail_deps), queue="mails")
+    jobs.register(firing.JOB, partial(firing.send_mail, mail_deps), queue="mails")
 
 
 def _keep_contacts(app: Application, jobs: Jobs) -> None:
@@ -413,8 +415,6 @@ def _keep_contacts(app: Application, jobs: Jobs) -> None:
         on_dead=partial(exporting.give_up, app.db),
     )
     jobs.every("exports", HOUR, partial(exporting.sweep, app.db, app.files))
-    reminder_deps = firing.ReminderDeps(app.db, open_mailer(app.settings))
-    jobs.register(firing.JOB, partial(firing.send_mail, reminder_deps), queue="mails")
     jobs.every("reminders", REMINDER_SECONDS, partial(firing.fire_due, app.db))
     jobs.every("binned_contacts", HOUR, partial(people.empty_bin, app.db, app.files))
     jobs.every("contact_bin", HOUR, partial(keeping.purge, app.db, app.files))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import email.policy
 import itertools
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -31,22 +34,38 @@ class Person:
 
 def add_person(app: LiveApp, workspace_id: str | None = None, *, role: Role = Role.ADMIN) -> Person:
     """A new staff member on a running server; without a workspace in one of their own."""
-    email = f"staff-{next(_numbers)}@example.com"
+    address = f"staff-{next(_numbers)}@example.com"
 
     async def add() -> str:
         db = Database(Settings.model_validate({"home": app.home, "database_url": app.database_url}))
         async with db.transaction() as session:
             workspace = workspace_id
             if workspace is None:
-                made = await teams.create_workspace(session, name=email, time_zone="UTC", locale="en")
+                made = await teams.create_workspace(session, name=address, time_zone="UTC", locale="en")
                 workspace = made.id
             await teams.create_staff_member(
-                session, workspace, email=email, name="Ada", password_hash=hash_password(FIRST), role=role
+                session, workspace, email=address, name="Ada", password_hash=hash_password(FIRST), role=role
             )
         await db.close()
         return workspace
 
-    return Person(email, FIRST, asyncio.run(add()))
+    return Person(address, FIRST, asyncio.run(add()))
+
+
+def mailed_link(app: LiveApp, to: str, kind: str = "invite") -> str:
+    """The token in the newest such mail to an address, once the server has written it."""
+
+    def newest() -> str | None:
+        for file in sorted(Path(app.home / "mail").glob("*.eml"), reverse=True):
+            mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+            body = mail.get_body() if mail["To"] == to else None
+            found = re.search(rf"/admin#{kind}=(\S+)", body.get_content()) if body is not None else None
+            if found:
+                return found[1]
+        return None
+
+    app.wait_until(newest, 20)
+    return str(newest())
 
 
 def browser_of(app: LiveApp) -> httpx.Client:

@@ -14,9 +14,16 @@ from crm.audit.note import current
 from crm.teams import service as teams
 from crm.teams import throttle
 from crm.teams.errors import NoCredential, StaffOnly, WrongCode, WrongCredentials
-from crm.teams.schemas import Identity, LogIn, PasswordChange, StaffRead
+from crm.teams.schemas import Identity, LogIn, PasswordChange
 from crm.teams.second_factor import service as second_factor
-from crm.teams.second_factor.schemas import Code, Disable, Enrolment, RecoveryCodes, SecondStep
+from crm.teams.second_factor.schemas import (
+    BothFactors,
+    Code,
+    Enrolment,
+    Password,
+    RecoveryCodes,
+    SecondStep,
+)
 from crm.teams.service import LoggedIn, Principal
 from crm.teams.staff import links
 from crm.teams.staff.schemas import ChosenPassword, ResetRequest
@@ -76,30 +83,17 @@ def enter(app: Application, response: Response, done: LoggedIn) -> Identity:
         samesite="lax",
         secure=app.settings.public_url.startswith("https://"),
     )
-    return Identity(
-        staff=StaffRead.model_validate(done.staff),
-        workspace=teams.read_workspace(done.workspace),
-        must_change_password=done.staff.must_change_password,
-        second_factor_missing=teams.lacks_second_factor(done.staff, done.workspace),
-        csrf_token=done.csrf_token,
-    )
+    return teams.read_identity(done.staff, done.workspace, done.token)
 
 
 @router.get("/me")
 async def me(request: Request, app: App, who: Caller) -> Identity:
-    """Who is logged in, with a fresh CSRF token for a page that was reloaded."""
+    """Who is logged in, with the CSRF token of the log-in for a page that was reloaded."""
     require_staff(who)
-    async with app.db.transaction() as session:
+    async with app.db.read() as session:
         staff = await teams.get_staff(session, who)
         workspace = await teams.get_workspace(session, who.workspace_id)
-        csrf_token = await teams.renew_csrf(session, session_token(request))
-    return Identity(
-        staff=StaffRead.model_validate(staff),
-        workspace=teams.read_workspace(workspace),
-        must_change_password=who.must_change_password,
-        second_factor_missing=who.second_factor_missing,
-        csrf_token=csrf_token,
-    )
+    return teams.read_identity(staff, workspace, session_token(request))
 
 
 @router.post("/password", status_code=204)
@@ -129,10 +123,9 @@ async def second_step(data: SecondStep, response: Response, app: App, place: Str
 
 
 @router.post("/second-factor/enrol")
-async def enrol(app: App, who: Person) -> Enrolment:
+async def enrol(data: Password, app: App, who: Person) -> Enrolment:
     """Start to use a second factor: put the secret into an authenticator app, then confirm a code of it."""
-    async with app.db.transaction() as session:
-        return await second_factor.enrol(session, who)
+    return await second_factor.enrol(app.db, app.rates, who, data.password)
 
 
 @router.post("/second-factor/confirm")
@@ -142,13 +135,13 @@ async def confirm(data: Code, app: App, who: Person) -> RecoveryCodes:
 
 
 @router.post("/second-factor/recovery-codes")
-async def renew_codes(data: Code, app: App, who: Person) -> RecoveryCodes:
-    """Ten new recovery codes; the old ones stop working."""
-    return RecoveryCodes(recovery_codes=await second_factor.renew_codes(app.db, app.rates, who, data.code))
+async def renew_codes(data: BothFactors, app: App, who: Person) -> RecoveryCodes:
+    """Ten new recovery codes; the old ones stop working. It takes the password and a code."""
+    return RecoveryCodes(recovery_codes=await second_factor.renew_codes(app.db, app.rates, who, data))
 
 
 @router.post("/second-factor/disable", status_code=204)
-async def disable(data: Disable, app: App, who: Person) -> None:
+async def disable(data: BothFactors, app: App, who: Person) -> None:
     """Switch the second factor off; it takes the password and a code."""
     await second_factor.disable(app.db, app.rates, who, data)
 
@@ -161,9 +154,9 @@ async def accept_invitation(data: ChosenPassword, app: App, _: Stranger) -> None
 
 
 @router.post("/reset-request", status_code=204)
-async def request_reset(data: ResetRequest, app: App, _: Stranger, later: BackgroundTasks) -> None:
+async def request_reset(data: ResetRequest, app: App, place: Stranger, later: BackgroundTasks) -> None:
     """Mail a link to choose a new password. The answer is the same whether the address is known or not."""
-    await app.rates.check("reset", data.email.lower(), limit=5, seconds=3600)
+    await throttle.check_reset(app.db, app.rates, email=data.email, place=place)
     # After the answer: a known address takes longer.
     later.add_task(_mail_reset, app, data.email)
 

@@ -14,6 +14,7 @@ from agentflow.api.imports import attachment
 from agentflow.care import erasing, exporting
 from agentflow.care.schemas import ErasureRead, ExportRead
 from agentflow.kit.pagination import Page, decode_cursor, page_of
+from crm.audit.note import exported
 
 router = APIRouter(tags=["erasure and portability"], route_class=IdempotentRoute)
 
@@ -75,5 +76,6 @@ async def get_export(export_id: str, app: App, who: ContactsExporter) -> ExportR
 async def download_export(export_id: str, app: App, who: ContactsExporter) -> StreamingResponse:
     """The zip."""
     async with app.db.read() as session:
-        key = await exporting.key_of(session, who.workspace_id, export_id)
+        key, contacts = await exporting.file_of(session, who.workspace_id, export_id)
+    exported(contacts)
     return download(await app.files.read(key), "export.zip", "application/zip")

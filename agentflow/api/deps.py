@@ -23,7 +23,6 @@ from crm.teams.errors import (
     PasswordChangeRequired,
     SecondFactorMissing,
 )
-from crm.teams.passwords import hash_secret
 from crm.teams.schemas import Scope
 from crm.teams.service import Principal
 
@@ -43,11 +42,11 @@ App = Annotated[Application, Depends(application)]
 
 
 def client_address(request: Request, app: App) -> str:
-    """Where from, as `address_of` finds it. Raises InvalidInput for a connection without an address."""
+    """Where from, as limits count places. Raises InvalidInput for a connection without an address."""
     found = address_of(request, app)
     if found is None:
         raise InvalidInput("The connection has no address.")
-    return found
+    return throttle.place_of(found)
 
 
 def address_of(request: Request, app: Application) -> str | None:
@@ -101,13 +100,13 @@ async def _principal(request: Request, app: Application) -> Principal:
     async with app.db.read() as session:
         principal = await teams.principal_of_login(session, token)
     if request.method not in READING:
-        _check_csrf(request, principal)
+        _check_csrf(request, token)
     return principal
 
 
-def _check_csrf(request: Request, principal: Principal) -> None:
+def _check_csrf(request: Request, token: str) -> None:
     sent = request.headers.get(CSRF_HEADER, "")
-    if not hmac.compare_digest(hash_secret(sent), principal.csrf_hash or ""):
+    if not hmac.compare_digest(sent.encode(), teams.csrf_of(token).encode()):
         raise CsrfMissing(f"Send the csrf_token of your log-in in the header {CSRF_HEADER}.")
 
 
@@ -118,14 +117,7 @@ def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
     """A dependency: the caller, if it has this scope and no first password waiting to be changed."""
 
     async def check(who: Caller) -> Principal:
-        if who.must_change_password:
-            raise PasswordChangeRequired("Change the first password with POST /api/v1/auth/password.")
-        if who.second_factor_missing:
-            raise SecondFactorMissing(
-                "Admins need a second factor here: POST /api/v1/auth/second-factor/enrol."
-            )
-        if scope not in who.scopes:
-            raise MissingScope(f"This needs the scope {scope}.", scope=scope)
+        check_scope(who, scope)
         note = current.get()
         if note is not None:
             note.armed = note.method not in READING
@@ -134,6 +126,16 @@ def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
 
     _asks_for[check] = scope
     return check
+
+
+def check_scope(who: Principal, scope: Scope) -> None:
+    """Raises MissingScope, and what stands between a log-in and everything else."""
+    if who.must_change_password:
+        raise PasswordChangeRequired("Change the first password with POST /api/v1/auth/password.")
+    if who.second_factor_missing:
+        raise SecondFactorMissing("Admins need a second factor here: POST /api/v1/auth/second-factor/enrol.")
+    if scope not in who.scopes:
+        raise MissingScope(f"This needs the scope {scope}.", scope=scope)
 
 
 _asks_for: dict[Callable[..., object], Scope] = {}

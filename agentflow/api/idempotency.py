@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from agentflow.api.deps import application, caller
+from agentflow.api.deps import application, caller, check_scope, scopes_asked
 from agentflow.kit import idempotency
 from agentflow.kit.errors import InvalidInput
 from agentflow.kit.idempotency import StoredAnswer
@@ -35,6 +35,8 @@ class IdempotentRoute(APIRoute):
             who = await _known_caller(request) if key is not None else None
             if key is None or who is None:
                 return await handle(request)
+            for scope in scopes_asked(self.dependant):  # a right that was taken away also ends the replays
+                check_scope(who, scope)
             return await _handle_once(request, handle, who, key)
 
         return once

@@ -134,7 +134,8 @@ class Audit:
             current.reset(token)
             note.armed = False
             if note.exports and status == 200:  # also when it was broken off: so many have left
-                await alerts.contacts_exported(application.db, note, max(0, lines - 1))
+                amount = max(0, lines - 1) if note.amount is None else note.amount
+                await alerts.contacts_exported(application.db, note, amount)
 
 
 def _is_file(message: Message) -> bool:

@@ -56,4 +56,4 @@ async def create_key(data: ApiKeyCreate, app: App, who: SettingsWriter) -> ApiKe
 async def revoke_key(key_id: str, app: App, who: SettingsWriter) -> ApiKeyRead:
     """Revoke a key: it stops working at once and for good."""
     async with app.db.transaction() as session:
-        return teams.read_key(await teams.revoke_key(session, who.workspace_id, key_id))
+        return teams.read_key(await teams.revoke_key(session, who, key_id))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from agentflow.api.deps import App, Cursor, Deleted, Limit, PeopleReader, PeopleWriter
 from agentflow.api.idempotency import IdempotentRoute
 from agentflow.kit.pagination import Page, decode_cursor, page_of
+from crm.teams.service import get_staff_member
 from crm.teams.staff import service as staff
 from crm.teams.staff.schemas import Invite, StaffDetail, StaffUpdate
 
@@ -47,7 +48,7 @@ async def invite(data: Invite, app: App, who: PeopleWriter) -> StaffDetail:
 async def get_staff(staff_id: str, app: App, who: PeopleReader) -> StaffDetail:
     """One staff member."""
     async with app.db.read() as session:
-        return await staff.read_one(session, await staff.get_staff(session, who.workspace_id, staff_id))
+        return await staff.read_one(session, await get_staff_member(session, who.workspace_id, staff_id))
 
 
 @router.patch("/{staff_id}")

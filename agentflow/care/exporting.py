@@ -77,12 +77,12 @@ async def get(session: AsyncSession, workspace_id: str, export_id: str) -> Expor
     return read(await _find(session, workspace_id, export_id))
 
 
-async def key_of(session: AsyncSession, workspace_id: str, export_id: str) -> str:
-    """Where its file lies. Raises NotFound, and Conflict while there is none."""
+async def file_of(session: AsyncSession, workspace_id: str, export_id: str) -> tuple[str, int]:
+    """Where its file lies, and its number of contacts. Raises NotFound, and Conflict while there is none."""
     export = await _find(session, workspace_id, export_id)
     if export.state != "ready":
         raise Conflict("The export is not ready yet.", code="export_not_ready")
-    return f"{FOLDER}/{export_id}"
+    return f"{FOLDER}/{export_id}", json.loads(export.rows)["contacts"]
 
 
 async def _find(session: AsyncSession, workspace_id: str, export_id: str) -> Export:

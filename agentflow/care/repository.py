@@ -37,7 +37,7 @@ SCANNED = ("events", "idempotency_keys", "source_previews", "job_attempts", "rat
 # Hold many people in one row: the one to be erased is taken out.
 SHARED = ("contact_imports", "contact_import_batches")
 # Keep ids on purpose: who did what to which record, and who was erased.
-IDS_ONLY = ("audit_entries", "erasures")
+IDS_ONLY = ("audit_entries", "audit_records", "erasures")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from email.utils import make_msgid
 from pathlib import Path
 from typing import Protocol
 
-from agentflow.kit.db import refuse_inside_transaction
+from agentflow.kit.db import Database, refuse_inside_transaction
 from agentflow.kit.errors import InvalidInput, Unavailable
 from agentflow.kit.ids import new_id
 from agentflow.kit.settings import MailSettings, Settings
@@ -40,6 +40,14 @@ class Mailer(Protocol):
     async def send(self, mail: Mail) -> None:
         """Raises MailFailed; InvalidInput for an address or subject that would break the mail's header."""
         ...
+
+
+@dataclass(frozen=True)
+class MailDeps:
+    """What a job that mails needs; built in bootstrap."""
+
+    db: Database
+    mailer: Mailer
 
 
 def open_mailer(settings: Settings) -> Mailer:

@@ -138,6 +138,12 @@ class BackupSettings(BaseModel):
     keep_days: int = Field(default=30, ge=1)  # then each should be deleted; reports of erasures list it until
 
 
+class AuditSettings(BaseModel):
+    """Who did what."""
+
+    keep_days: int | None = Field(default=None, ge=1)  # by default nothing is ever deleted by itself
+
+
 class EgressSettings(BaseModel):
     """Caps of calls to addresses that customers, documents or forms name."""
 
@@ -194,6 +200,7 @@ class Settings(BaseSettings):
     egress: EgressSettings = EgressSettings()
     files: FileSettings = FileSettings()
     backup: BackupSettings = BackupSettings()
+    audit: AuditSettings = AuditSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
 
     @field_validator("egress_allow", mode="before")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +11,7 @@ from agentflow.kit import events
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from agentflow.kit.jobs import enqueue
-from agentflow.kit.mail import Mail, Mailer
+from agentflow.kit.mail import Mail, MailDeps
 from crm.audit import repository
 from crm.audit.note import Note, current
 from crm.audit.schemas import AlertKind
@@ -25,14 +24,6 @@ LOG_IN_FAILED = "auth.log_in_failed"
 EXPORTED = "contacts.exported"
 STREAM = "alerts"
 EVENT = "security_alert"
-
-
-@dataclass(frozen=True)
-class AlertDeps:
-    """What mailing an alert needs; built in bootstrap."""
-
-    db: Database
-    mailer: Mailer
 
 
 async def log_in_failed(db: Database, *, email: str = "", staff_id: str = "") -> None:
@@ -107,7 +98,7 @@ async def _raise(
         await enqueue(session, "security_alert", alert_id, job_id=f"security_alert-{alert_id}")
 
 
-async def mail(deps: AlertDeps, alert_id: str) -> None:
+async def mail(deps: MailDeps, alert_id: str) -> None:
     """Mail an alert to the admins of its workspace. Raises MailFailed."""
     async with deps.db.read() as session:
         alert = await repository.find_alert(session, alert_id)

@@ -16,6 +16,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_entries"
     __table_args__ = (
         Index(None, "workspace_id", "id"),
+        Index(None, "workspace_id", "who_id", "id"),
         Index(None, "who_id", "action", "at"),
         Index(None, "ip", "action", "at"),
     )
@@ -34,6 +35,16 @@ class AuditEntry(Base):
     amount: Mapped[int | None] = mapped_column()  # how many records an export held
     ip: Mapped[str] = mapped_column(String(64))
     user_agent: Mapped[str] = mapped_column(String(300))
+
+
+class AuditRecord(Base):
+    """Which entries are about a record: `record_ids` of an entry once more, to be found by."""
+
+    __tablename__ = "audit_records"
+    __table_args__ = (Index(None, "record_id", "entry_id"),)
+
+    entry_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    record_id: Mapped[str] = mapped_column(String(60), primary_key=True)
 
 
 class SecurityAlert(Base):

@@ -29,6 +29,7 @@ class Note:
     armed: bool = False
     written: bool = False
     exports: bool = False  # the route gives contacts away
+    amount: int | None = None  # of them, where the lines of the file do not tell
 
     def add_ids(self, ids: Iterable[object]) -> None:
         """Remember which records it was about; what does not look like an id of ours is left out."""
@@ -43,3 +44,10 @@ class Note:
 
 
 current: ContextVar[Note | None] = ContextVar("audit_note", default=None)
+
+
+def exported(amount: int) -> None:
+    """Say how many contacts the file holds that this request answers."""
+    note = current.get()
+    if note is not None:
+        note.amount = amount

@@ -1,18 +1,19 @@
-"""Every query of the audit log and its alerts. Nothing here changes or deletes an entry."""
+"""Every query of the audit log and its alerts. Nothing here changes an entry."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, event, func, insert, inspect, select
+from sqlalchemy import and_, delete, event, func, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from agentflow.kit.db import upsert
-from crm.audit.models import AuditEntry, SecurityAlert
+from crm.audit.models import AuditEntry, AuditRecord, SecurityAlert
 from crm.audit.note import MAX_IDS, current
 from crm.audit.schemas import AuditFilter
 
@@ -34,6 +35,20 @@ def _remember_changed(session: Session, _context: object) -> None:
 async def add(session: AsyncSession, rows: Sequence[Row]) -> None:
     """Add entries."""
     await session.execute(insert(AuditEntry), list(rows))
+    about = [
+        {"entry_id": row["id"], "record_id": found} for row in rows for found in json.loads(row["record_ids"])
+    ]
+    if about:
+        await session.execute(insert(AuditRecord), about)
+
+
+async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
+    """Delete the oldest entries, as far as they are from before then; gives how many. Ids sort by time."""
+    oldest = await session.execute(select(AuditEntry.id, AuditEntry.at).order_by(AuditEntry.id).limit(limit))
+    ids = [row.id for row in oldest if row.at < before]
+    await session.execute(delete(AuditRecord).where(AuditRecord.entry_id.in_(ids)))
+    await session.execute(delete(AuditEntry).where(AuditEntry.id.in_(ids)))
+    return len(ids)
 
 
 async def list_entries(
@@ -49,7 +64,8 @@ async def list_entries(
         if value is not None:
             query = query.where(column == value)
     if wanted.record_id is not None:
-        query = query.where(AuditEntry.record_ids.contains(f'"{wanted.record_id}"', autoescape=True))
+        about = select(AuditRecord.entry_id).where(AuditRecord.record_id == wanted.record_id)
+        query = query.where(AuditEntry.id.in_(about))
     if wanted.since is not None:
         query = query.where(AuditEntry.at >= wanted.since)
     if wanted.until is not None:

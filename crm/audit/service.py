@@ -1,4 +1,4 @@
-"""The audit log: who did what, when and from where. It only grows; nothing can be changed or taken away.
+"""The audit log: who did what, when and from where. Entries never change; only the operator lets old ones go.
 
 A change is written down in its own transaction. Where that is not possible (nothing went through the session,
 or it was refused) it is written before the answer leaves. Reads are gathered for less than a second.
@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import json
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +23,7 @@ from crm.audit.note import Note, current
 from crm.audit.schemas import AlertKind, AlertRead, AuditFilter, AuditRead
 
 BATCH_SECONDS = 0.5
+AT_ONCE = 500  # old entries deleted in one transaction
 MAX_WAITING = 1000  # then a request waits until they are written: none is dropped
 log = logging.getLogger(__name__)
 Row = dict[str, Any]
@@ -121,6 +122,17 @@ def _written(session: AsyncSession) -> None:
     note = session.info.get("audited")
     if isinstance(note, Note):
         note.written = True
+
+
+async def forget_old(db: Database) -> None:
+    """Delete entries older than AGENTFLOW_AUDIT__KEEP_DAYS, where the operator has set it."""
+    days = db.settings.audit.keep_days
+    if days is None:
+        return
+    before, forgotten = db.clock.now() - timedelta(days=days), AT_ONCE
+    while forgotten == AT_ONCE:
+        async with db.transaction() as session:
+            forgotten = await repository.forget(session, before=before, limit=AT_ONCE)
 
 
 async def list_entries(

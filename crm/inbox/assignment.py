@@ -24,14 +24,14 @@ async def assign(db: Database, who: InWorkspace, conversation_id: str, to: Assig
 
     To people it goes as by a takeover: from the commit on the agent says nothing more. An agent also answers
     what is still open; the caller has checked that there is such an agent.
-    Raises ConversationNotFound, RecordNotFound, TakeoverLost.
+    Raises ConversationNotFound, RecordNotFound, NotAccepted, TakeoverLost.
     """
     if to.agent_id is not None:
         async with db.transaction() as session:
             return await hand_back(session, who, conversation_id, agent_id=to.agent_id)
     if to.staff_id is not None:
         async with db.read() as session:
-            staff = await teams.get_staff_member(session, who.workspace_id, to.staff_id)
+            staff = await teams.get_colleague(session, who.workspace_id, to.staff_id)
         return await take_over(db, staff, conversation_id, actor_id=who.id)
     return await leave_waiting(db, who, conversation_id, team_id=to.team_id)
 

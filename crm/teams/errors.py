@@ -53,6 +53,12 @@ class RecordNotFound(NotFound):
     code = "not_found"
 
 
+class NotAccepted(RecordNotFound):
+    """Work goes to those who have accepted their invitation."""
+
+    code = "not_accepted"
+
+
 class LinkNotValid(NotFound):
     """The link was used, has run out, was replaced by a newer one, or never existed."""
 

@@ -77,11 +77,11 @@ async def list_addresses(session: AsyncSession, workspace_id: str, role: str) ->
 
 async def find_login(
     session: AsyncSession, token_hash: str, *, at: datetime
-) -> tuple[LoginSession, StaffMember, bool] | None:
-    """A log-in that has not expired, with its staff member and whether their admins need a second factor."""
+) -> tuple[StaffMember, bool] | None:
+    """Whose log-in it is, if it has not expired, and whether their admins need a second factor."""
     query = (
-        select(LoginSession, StaffMember, Workspace.admins_need_second_factor)
-        .join(StaffMember, StaffMember.id == LoginSession.staff_id)
+        select(StaffMember, Workspace.admins_need_second_factor)
+        .join(LoginSession, StaffMember.id == LoginSession.staff_id)
         .join(Workspace, Workspace.id == StaffMember.workspace_id)
         .where(
             LoginSession.token_hash == token_hash,
@@ -90,7 +90,7 @@ async def find_login(
         )
     )
     row = (await session.execute(query)).one_or_none()
-    return (row[0], row[1], row[2]) if row else None
+    return (row[0], row[1]) if row else None
 
 
 async def end_logins(session: AsyncSession, staff_id: str, *, but: str | None = None) -> None:

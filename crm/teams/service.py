@@ -18,6 +18,7 @@ from crm.teams.errors import (
     MissingScope,
     NameTaken,
     NoCredential,
+    NotAccepted,
     RecordNotFound,
     SecondFactorRequired,
     WeakPassword,
@@ -29,8 +30,11 @@ from crm.teams.permissions import SCOPES
 from crm.teams.schemas import (
     ApiKeyCreate,
     ApiKeyRead,
+    Identity,
     Role,
     Scope,
+    StaffRead,
+    StaffState,
     TeamCreate,
     WorkspaceRead,
     WorkspaceUpdate,
@@ -52,7 +56,6 @@ class Principal:
     scopes: frozenset[Scope]
     staff_id: str | None = None
     role: Role | None = None  # None for an API key
-    csrf_hash: str | None = None
     must_change_password: bool = False
     second_factor_missing: bool = False  # the workspace wants its admins to have one
     use_unnoted: bool = False  # the key's `last_used_at` is due
@@ -60,10 +63,9 @@ class Principal:
 
 @dataclass(frozen=True)
 class LoggedIn:
-    """A fresh log-in: `token` goes into the cookie, `csrf_token` into the page."""
+    """A fresh log-in: `token` goes into the cookie."""
 
     token: str
-    csrf_token: str
     staff: StaffMember
     workspace: Workspace
 
@@ -114,6 +116,17 @@ def read_workspace(workspace: Workspace) -> WorkspaceRead:
         locale=workspace.locale,
         text_overrides=json.loads(workspace.text_overrides),
         admins_need_second_factor=workspace.admins_need_second_factor,
+    )
+
+
+def read_identity(staff: StaffMember, workspace: Workspace, token: str) -> Identity:
+    """Somebody who is logged in by this token, as the API shows it."""
+    return Identity(
+        staff=StaffRead.model_validate(staff),
+        workspace=read_workspace(workspace),
+        must_change_password=staff.must_change_password,
+        second_factor_missing=workspace.admins_need_second_factor and _is_admin_without(staff),
+        csrf_token=csrf_of(token),
     )
 
 
@@ -170,21 +183,20 @@ async def open_login(
     session: AsyncSession, staff: StaffMember, *, hours: int, place: str | None = None
 ) -> LoggedIn:
     """A log-in for somebody who proved who they are; `place` is where from."""
-    token, csrf_token = new_secret(), new_secret()
+    token = new_secret()
     at = now(session)
     await repository.delete_expired_logins(session, at=at)
     session.add(
         LoginSession(
             token_hash=hash_secret(token),
             staff_id=staff.id,
-            csrf_hash=hash_secret(csrf_token),
             expires_at=at + timedelta(hours=hours),
             created_at=at,
         )
     )
     if place is not None:
         await repository.note_place(session, staff.id, place_hash(staff.id, place), at=at)
-    return LoggedIn(token, csrf_token, staff, await get_workspace(session, staff.workspace_id))
+    return LoggedIn(token, staff, await get_workspace(session, staff.workspace_id))
 
 
 async def log_in(db: Database, *, email: str, password: str, place: str | None = None) -> LoggedIn:
@@ -214,14 +226,18 @@ async def log_out(session: AsyncSession, token: str) -> None:
     await repository.delete_login(session, hash_secret(token))
 
 
-async def renew_csrf(session: AsyncSession, token: str) -> str:
-    """A new CSRF token for a page that was reloaded and lost its own."""
-    found = await repository.find_login(session, hash_secret(token), at=now(session))
-    if found is None:
-        raise NoCredential("The log-in has expired.")
-    csrf_token = new_secret()
-    found[0].csrf_hash = hash_secret(csrf_token)
-    return csrf_token
+def csrf_of(token: str) -> str:
+    """What the pages of this log-in send along; all of them the same, and it opens nothing by itself."""
+    return hash_secret(f"csrf {token}")
+
+
+async def check_own_password(db: Database, who: Principal, password: str) -> StaffMember:
+    """A stolen log-in is not enough for what opens the door for good. Raises WrongCredentials."""
+    async with db.read() as session:
+        staff = await get_staff(session, who)
+    if not await asyncio.to_thread(check_password, staff.password_hash, password):
+        raise WrongCredentials("The current password is wrong.")
+    return staff
 
 
 async def change_password(db: Database, principal: Principal, *, current: str, new: str, token: str) -> None:
@@ -229,10 +245,7 @@ async def change_password(db: Database, principal: Principal, *, current: str, n
 
     Raises WrongCredentials, WeakPassword.
     """
-    async with db.read() as session:
-        staff = await get_staff(session, principal)
-    if not await asyncio.to_thread(check_password, staff.password_hash, current):
-        raise WrongCredentials("The current password is wrong.")
+    staff = await check_own_password(db, principal, current)
     if new == current:
         raise WeakPassword("The new password is the current one; choose another.")
     check_strength(new, email=staff.email)
@@ -260,27 +273,32 @@ async def get_staff_member(session: AsyncSession, workspace_id: str, staff_id: s
     return staff
 
 
+async def get_colleague(session: AsyncSession, workspace_id: str, staff_id: str) -> StaffMember:
+    """Somebody who can be given work: no deleted one, and nobody who is still invited.
+
+    Raises RecordNotFound, NotAccepted.
+    """
+    staff = await get_staff_member(session, workspace_id, staff_id)
+    if staff.state == StaffState.INVITED:
+        raise NotAccepted(f"{staff.name} has not accepted the invitation yet.")
+    return staff
+
+
 async def principal_of_login(session: AsyncSession, token: str) -> Principal:
     """Who a session cookie belongs to. Raises NoCredential."""
     found = await repository.find_login(session, hash_secret(token), at=now(session))
     if found is None:
         raise NoCredential("The log-in has expired; log in again.")
-    login, staff, wanted = found
+    staff, wanted = found
     return Principal(
         id=staff.id,
         workspace_id=staff.workspace_id,
         scopes=SCOPES[Role(staff.role)],
         staff_id=staff.id,
         role=Role(staff.role),
-        csrf_hash=login.csrf_hash,
         must_change_password=staff.must_change_password,
         second_factor_missing=wanted and _is_admin_without(staff),
     )
-
-
-def lacks_second_factor(staff: StaffMember, workspace: Workspace) -> bool:
-    """Whether somebody must enrol a second factor before anything else."""
-    return workspace.admins_need_second_factor and _is_admin_without(staff)
 
 
 def _is_admin_without(staff: StaffMember) -> bool:
@@ -295,7 +313,7 @@ async def principal_of_key(session: AsyncSession, secret: str) -> Principal:
     return Principal(
         id=key.id,
         workspace_id=key.workspace_id,
-        scopes=frozenset(Scope(scope) for scope in json.loads(key.scopes)),
+        scopes=frozenset(_scopes_of(key)),
         use_unnoted=key.last_used_at is None or now(session) - key.last_used_at > LAST_USED_STEP,
     )
 
@@ -327,13 +345,21 @@ async def create_key(session: AsyncSession, workspace_id: str, data: ApiKeyCreat
     return key, secret
 
 
-async def revoke_key(session: AsyncSession, workspace_id: str, key_id: str) -> ApiKey:
-    """Stop a key for good; revoking twice keeps the first time. Raises RecordNotFound."""
-    key = await repository.find_key(session, workspace_id, key_id)
+async def revoke_key(session: AsyncSession, who: Principal, key_id: str) -> ApiKey:
+    """Stop a key for good; revoking twice keeps the first time.
+
+    Raises RecordNotFound, and MissingScope for a key with more rights than the caller's.
+    """
+    key = await repository.find_key(session, who.workspace_id, key_id)
     if key is None:
         raise RecordNotFound("There is no such API key.")
+    check_grant(who, _scopes_of(key))
     key.revoked_at = key.revoked_at or now(session)
     return key
+
+
+def _scopes_of(key: ApiKey) -> list[Scope]:
+    return [Scope(scope) for scope in json.loads(key.scopes)]
 
 
 async def note_key_use(session: AsyncSession, principal: Principal) -> None:
@@ -349,7 +375,7 @@ def read_key(key: ApiKey) -> ApiKeyRead:
         id=key.id,
         name=key.name,
         prefix=key.prefix,
-        scopes=[Scope(scope) for scope in json.loads(key.scopes)],
+        scopes=_scopes_of(key),
         created_at=key.created_at,
         expires_at=key.expires_at,
         last_used_at=key.last_used_at,

@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
-import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 from crm.teams.schemas import Role
 from crm.teams.second_factor import totp
 from tests.e2e.live import LiveApp
-from tests.people import NEW, add_person, browser_of, log_in
-
-
-def mailed_link(app: LiveApp, to: str) -> str:
-    """The token in the newest mail to an address, once the server has written it."""
-
-    def newest() -> str | None:
-        for file in sorted(Path(app.home / "mail").glob("*.eml"), reverse=True):
-            mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-            if mail["To"] == to:
-                body = mail.get_body()
-                assert body is not None
-                found = re.search(r"/admin#(?:invite|reset)=(\S+)", body.get_content())
-                return found[1] if found else None
-        return None
-
-    app.wait_until(newest, 20)
-    return str(newest())
+from tests.people import NEW, add_person, browser_of, log_in, mailed_link
 
 
 def test_that_somebody_invited_gets_in_and_a_deleted_one_is_out(live_app: LiveApp) -> None:
@@ -69,7 +48,7 @@ def test_that_a_reset_looks_alike_for_known_and_unknown_addresses(live_app: Live
             for address in (person.email, "nobody-here@example.com")
         ]
         assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 2
-        link = mailed_link(live_app, person.email)
+        link = mailed_link(live_app, person.email, "reset")
         headers = {"Idempotency-Key": "a reset"}
         done = browser.post("/auth/reset", json={"token": link, "password": NEW}, headers=headers)
         assert done.status_code == 204
@@ -88,11 +67,32 @@ def test_that_a_key_gives_no_more_than_it_has_and_ends_with_its_time(live_app: L
     assert (status, answer["code"]) == (401, "no_credential")
 
 
+def test_that_a_repeated_request_is_not_answered_again_to_whoever_lost_the_right(live_app: LiveApp) -> None:
+    person = add_person(live_app)
+    with browser_of(live_app) as admin, browser_of(live_app) as other:
+        log_in(admin, person)
+        log_in(other, add_person(live_app, person.workspace_id))
+        headers = {"Idempotency-Key": "a key"}
+        body = {"name": "all", "scopes": ["contacts:erase"]}
+        made = admin.post("/api-keys", json=body, headers=headers)
+        again = admin.post("/api-keys", json=body, headers=headers)
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+        assert again.json() == made.json()
+        strange = other.post("/api-keys", json=body, headers=headers)
+        assert (strange.status_code, strange.json()["code"]) == (409, "idempotency_key_reused")
+        me = admin.get("/auth/me").json()["staff"]["id"]
+        assert other.patch(f"/staff/{me}", json={"role": "staff"}).status_code == 200
+        late = admin.post("/api-keys", json=body, headers=headers)
+        assert (late.status_code, late.json()["code"]) == (403, "missing_scope")
+
+
 def test_that_a_log_in_with_a_second_factor_takes_two_requests(live_app: LiveApp) -> None:
     person = add_person(live_app)
     with browser_of(live_app) as browser, browser_of(live_app) as other:
         log_in(browser, person)
-        secret = browser.post("/auth/second-factor/enrol").json()["secret"]
+        wrong = browser.post("/auth/second-factor/enrol", json={"password": person.password})
+        assert (wrong.status_code, wrong.json()["code"]) == (401, "wrong_credentials")
+        secret = browser.post("/auth/second-factor/enrol", json={"password": NEW}).json()["secret"]
         step = totp.step_at(datetime.now(UTC))
         on = browser.post("/auth/second-factor/confirm", json={"code": totp.code_of(secret, step)})
         assert (on.status_code, len(on.json()["recovery_codes"])) == (200, 10)

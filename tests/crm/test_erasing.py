@@ -357,11 +357,11 @@ async def test_that_everything_is_exported_and_an_erasure_takes_the_export_away(
     await exporting.write(db, shop.files, asked.id)
     async with db.read() as session:
         done = await exporting.get(session, workspace_id, asked.id)
-        key = await exporting.key_of(session, workspace_id, asked.id)
+        key, contacts = await exporting.file_of(session, workspace_id, asked.id)
         own = await exporting.of_contact(session, workspace_id, shop.ines)
         with pytest.raises(NotFound):
             await exporting.get(session, "wsp_other", asked.id)
-    assert (done.state, done.rows["contacts"], done.rows["messages"]) == ("ready", 2, 4)
+    assert (done.state, done.rows["contacts"], done.rows["messages"], contacts) == ("ready", 2, 4, 2)
     with zipfile.ZipFile(io.BytesIO(await shop.files.get(key))) as archive:
         lines = archive.read("messages.jsonl").decode().splitlines()
         assert QUESTION in [json.loads(line)["text"] for line in lines]

@@ -26,8 +26,8 @@ from crm.contacts.properties import service as properties
 from crm.contacts.reminders import service as reminders
 from crm.contacts.reminders.schemas import ReminderRead, ReminderState
 from crm.contacts.schemas import ContactRead
+from crm.teams import service as teams
 from crm.teams.errors import RecordNotFound
-from crm.teams.staff import service as people
 
 _NEWEST = 20  # of each kind
 _PROPERTIES = 500
@@ -72,7 +72,7 @@ async def _owner(session: AsyncSession, workspace_id: str, contact: ContactRead)
     if contact.owner_id is None:
         return None
     try:
-        staff = await people.get_staff(session, workspace_id, contact.owner_id)
+        staff = await teams.get_staff_member(session, workspace_id, contact.owner_id)
     except RecordNotFound:  # somebody who has left
         return None
     return Person(id=staff.id, name=staff.name)

@@ -6,33 +6,23 @@ The mail is marked before it is handed over: a worker that dies in between sends
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit import jobs
 from agentflow.kit.db import Database, now
 from agentflow.kit.events import publish
-from agentflow.kit.mail import Mail, Mailer, MailFailed
+from agentflow.kit.mail import Mail, MailDeps, MailFailed
 from crm.contacts import service as contacts
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
 from crm.contacts.reminders import repository
 from crm.contacts.reminders.models import ContactReminder
+from crm.teams import service as teams
 from crm.teams.errors import RecordNotFound
-from crm.teams.staff import service as people
 
 EVENT = "reminder_due"
 JOB = "reminder_mail"
 _AT_ONCE = 100
-
-
-@dataclass(frozen=True)
-class ReminderDeps:
-    """What telling needs; built in bootstrap."""
-
-    db: Database
-    mailer: Mailer
 
 
 async def fire_due(db: Database) -> None:
@@ -74,7 +64,7 @@ async def _owner(session: AsyncSession, workspace_id: str, contact_id: str) -> s
     return contact.owner_id if contact else None
 
 
-async def send_mail(deps: ReminderDeps, reminder_id: str, firing: int) -> None:
+async def send_mail(deps: MailDeps, reminder_id: str, firing: int) -> None:
     """Write to whom the reminder was told, unless that was done. Raises MailFailed, and is tried again."""
     mail = await _claim_mail(deps, reminder_id, firing)
     if mail is None:
@@ -89,13 +79,13 @@ async def send_mail(deps: ReminderDeps, reminder_id: str, firing: int) -> None:
         raise
 
 
-async def _claim_mail(deps: ReminderDeps, reminder_id: str, firing: int) -> Mail | None:
+async def _claim_mail(deps: MailDeps, reminder_id: str, firing: int) -> Mail | None:
     async with deps.db.transaction() as session:
         reminder = await repository.lock_reminder_by_job(session, reminder_id)
         if reminder is None or reminder.firings != firing or reminder.mailed_at or not reminder.told_id:
             return None
         try:
-            staff = await people.get_staff(session, reminder.workspace_id, reminder.told_id)
+            staff = await teams.get_colleague(session, reminder.workspace_id, reminder.told_id)
         except RecordNotFound:
             return None
         contact = await contacts.find_contact(session, reminder.workspace_id, reminder.contact_id)

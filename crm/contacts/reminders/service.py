@@ -15,9 +15,9 @@ from crm.contacts.reminders import repository
 from crm.contacts.reminders.errors import NobodyToRemind, ReminderNotFound
 from crm.contacts.reminders.models import ContactReminder
 from crm.contacts.reminders.schemas import ReminderCreate, ReminderRead, ReminderState, ReminderUpdate
+from crm.teams import service as teams
 from crm.teams.errors import RecordNotFound
 from crm.teams.service import Principal
-from crm.teams.staff import service as people
 
 
 async def add_reminder(
@@ -59,9 +59,9 @@ async def _check_staff(session: AsyncSession, workspace_id: str, staff_id: str |
     if staff_id is None:
         return
     try:
-        await people.get_staff(session, workspace_id, staff_id)
+        await teams.get_colleague(session, workspace_id, staff_id)
     except RecordNotFound as absent:
-        raise NobodyToRemind("There is no staff member with this staff_id.", field="staff_id") from absent
+        raise NobodyToRemind(absent.detail, field="staff_id") from absent
 
 
 async def list_reminders(

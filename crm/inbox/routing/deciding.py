@@ -57,7 +57,7 @@ async def problem_of(session: AsyncSession, workspace_id: str, target: Target) -
             there = exists is None or await exists(session, workspace_id, target.agent_id)
             return None if there else RuleProblem.TARGET_GONE
         if target.staff_id is not None:
-            await teams.get_staff_member(session, workspace_id, target.staff_id)
+            await teams.get_colleague(session, workspace_id, target.staff_id)
             return None
         await teams.get_team(session, workspace_id, target.team_id or target.round_robin_team_id)
     except RecordNotFound:

@@ -140,7 +140,7 @@ async def _check(
     session: AsyncSession, workspace_id: str, target: Target | None, conditions: Conditions | None
 ) -> None:
     if target is not None and (problem := await problem_of(session, workspace_id, target)):
-        found = "has no members" if problem is RuleProblem.NO_MEMBERS else "does not exist"
+        found = "has no members" if problem is RuleProblem.NO_MEMBERS else "does not exist yet or any more"
         raise BadTarget(f"The target of the rule {found}.", field="target")
     if conditions is not None:
         await check_conditions(session, workspace_id, conditions)

@@ -26,10 +26,16 @@ class SecondStep(Code):
     challenge: str = Field(max_length=200)
 
 
-class Disable(Code):
-    """Switching it off takes both factors."""
+class Password(BaseModel):
+    """The password in use: a log-in alone does not change how to log in."""
+
+    model_config = ConfigDict(extra="forbid")
 
     password: str = Field(max_length=1024)
+
+
+class BothFactors(Code, Password):
+    """What switching it off takes, and new recovery codes."""
 
 
 class RecoveryCodes(BaseModel):

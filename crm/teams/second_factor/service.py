@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import secrets
 
@@ -10,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.rates import Rates
-from crm.teams.errors import ChallengeNotValid, SecondFactorState, WrongCode, WrongCredentials
+from crm.teams.errors import ChallengeNotValid, SecondFactorState, WrongCode
 from crm.teams.models import StaffMember
-from crm.teams.passwords import check_password, hash_secret
+from crm.teams.passwords import hash_secret
 from crm.teams.second_factor import repository, totp
-from crm.teams.second_factor.schemas import Disable, Enrolment, SecondStep
-from crm.teams.service import CHALLENGE, LoggedIn, Principal, get_staff, get_workspace, open_login
+from crm.teams.second_factor.schemas import BothFactors, Enrolment, SecondStep
+from crm.teams.service import CHALLENGE, LoggedIn, Principal, check_own_password, get_workspace, open_login
 
 CODES = 10
 ATTEMPTS = 5  # for one challenge
@@ -23,14 +22,19 @@ TRIES, TRIES_SECONDS = 10, 900  # for one person
 ISSUER = "AgentFlow"
 
 
-async def enrol(session: AsyncSession, who: Principal) -> Enrolment:
-    """A new secret for the app; nothing changes before it is confirmed. Raises SecondFactorState."""
-    staff = await get_staff(session, who)
-    if staff.second_factor:
-        raise SecondFactorState("The second factor is on; switch it off first.")
-    staff.second_factor_secret = totp.new_secret()
-    await session.flush()
-    workspace = await get_workspace(session, who.workspace_id)
+async def enrol(db: Database, rates: Rates, who: Principal, password: str) -> Enrolment:
+    """A new secret for the app; nothing changes before it is confirmed.
+
+    Raises WrongCredentials, SecondFactorState, TooMany.
+    """
+    await _count(rates, who.id)
+    await check_own_password(db, who, password)
+    async with db.transaction() as session:
+        staff = await _locked(session, who.id)
+        if staff.second_factor:
+            raise SecondFactorState("The second factor is on; switch it off first.")
+        staff.second_factor_secret = totp.new_secret()
+        workspace = await get_workspace(session, who.workspace_id)
     issuer = f"{ISSUER} {workspace.name}".replace(":", " ")
     return Enrolment(
         secret=staff.second_factor_secret,
@@ -52,22 +56,20 @@ async def confirm(db: Database, rates: Rates, who: Principal, code: str) -> list
         return await _new_codes(session, staff.id)
 
 
-async def renew_codes(db: Database, rates: Rates, who: Principal, code: str) -> list[str]:
-    """Ten new recovery codes. Raises SecondFactorState, WrongCode, TooMany."""
+async def renew_codes(db: Database, rates: Rates, who: Principal, data: BothFactors) -> list[str]:
+    """Ten new recovery codes. Raises WrongCredentials, SecondFactorState, WrongCode, TooMany."""
     await _count(rates, who.id)
+    await check_own_password(db, who, data.password)
     async with db.transaction() as session:
         staff = await _locked(session, who.id)
-        await _check(session, staff, code)
+        await _check(session, staff, data.code)
         return await _new_codes(session, staff.id)
 
 
-async def disable(db: Database, rates: Rates, who: Principal, data: Disable) -> None:
-    """Switch it off with both factors. Raises WrongCredentials, SecondFactorState, WrongCode, TooMany."""
+async def disable(db: Database, rates: Rates, who: Principal, data: BothFactors) -> None:
+    """Switch it off. Raises WrongCredentials, SecondFactorState, WrongCode, TooMany."""
     await _count(rates, who.id)
-    async with db.read() as session:
-        known = (await get_staff(session, who)).password_hash
-    if not await asyncio.to_thread(check_password, known, data.password):
-        raise WrongCredentials("The password is wrong.")
+    await check_own_password(db, who, data.password)
     async with db.transaction() as session:
         staff = await _locked(session, who.id)
         await _check(session, staff, data.code)

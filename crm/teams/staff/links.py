@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import re
 from datetime import timedelta
 from enum import StrEnum
 
@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.db import Database, now
 from agentflow.kit.jobs import enqueue
-from agentflow.kit.mail import Mail, Mailer
+from agentflow.kit.mail import Mail, MailDeps
 from crm.teams.errors import LinkNotValid
 from crm.teams.models import StaffMember, StaffToken
 from crm.teams.passwords import check_strength, hash_password, hash_secret, new_secret
-from crm.teams.repository import end_logins, find_staff_by_email
+from crm.teams.repository import end_logins, find_staff, find_staff_by_email
 from crm.teams.service import get_workspace
 from crm.teams.staff import repository
 
@@ -27,15 +27,8 @@ class Kind(StrEnum):
     RESET = "reset"
 
 
+NAME_CHARS = 80
 VALID = {Kind.INVITE: timedelta(days=7), Kind.RESET: timedelta(hours=1)}
-
-
-@dataclass(frozen=True)
-class LinkDeps:
-    """What mailing needs; built in bootstrap."""
-
-    db: Database
-    mailer: Mailer
 
 
 async def send(session: AsyncSession, staff_id: str, kind: Kind) -> None:
@@ -56,7 +49,7 @@ async def send(session: AsyncSession, staff_id: str, kind: Kind) -> None:
     await enqueue(session, "staff_mail", token.token_hash, job_id=f"staff_mail-{token.token_hash[:32]}")
 
 
-async def mail(deps: LinkDeps, token_hash: str) -> None:
+async def mail(deps: MailDeps, token_hash: str) -> None:
     """Mail a link, unless it was replaced, used or mailed meanwhile. Raises MailFailed."""
     async with deps.db.read() as session:
         found = await repository.find_token(session, token_hash, list(Kind), at=now(session))
@@ -65,15 +58,21 @@ async def mail(deps: LinkDeps, token_hash: str) -> None:
         token, staff = found
         workspace = await get_workspace(session, staff.workspace_id)
     text = _TEXTS[Kind(token.kind)].format(
-        name=staff.name,
-        workspace=workspace.name,
+        name=_no_link(staff.name),
+        workspace=_no_link(workspace.name),
         link=f"{deps.db.settings.public_url}/admin#{token.kind}={token.secret}",
         until=f"{token.expires_at:%Y-%m-%d %H:%M} UTC",
     )
-    subject = _SUBJECTS[Kind(token.kind)].format(workspace=" ".join(workspace.name.split()))
+    subject = _SUBJECTS[Kind(token.kind)].format(workspace=_no_link(workspace.name))
     await deps.mailer.send(Mail((staff.email,), subject, text))
     async with deps.db.transaction() as session:
         await repository.mark_mailed(session, token_hash)
+
+
+def _no_link(text: str) -> str:
+    """A name as it stands in a mail to a stranger: one short line in which nothing can be clicked."""
+    words = re.sub(r"[:/\\@<>]", " ", "".join(each if each.isprintable() else " " for each in text))
+    return " ".join(re.sub(r"([.。．｡])(?=\S)", r"\1 ", words).split())[:NAME_CHARS]
 
 
 async def request_reset(session: AsyncSession, email: str) -> None:
@@ -97,7 +96,7 @@ async def choose_password(db: Database, kind: Kind, *, token: str, password: str
     password_hash = await asyncio.to_thread(hash_password, password)
     async with db.transaction() as session:
         taken = await repository.take_token(session, token_hash, [kind], at=now(session))
-        staff = await repository.find_staff(session, found[1].workspace_id, found[1].id)
+        staff = await find_staff(session, found[1].workspace_id, found[1].id)
         if taken is None or staff is None:
             raise _not_valid()
         staff.password_hash = password_hash

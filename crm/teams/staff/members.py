@@ -9,15 +9,14 @@ from agentflow.kit.db import now
 from crm.teams.errors import DefaultTeamNeeded, MissingScope, NameTaken, NotInTeam, RecordNotFound
 from crm.teams.models import Team, TeamMember
 from crm.teams.schemas import Role, Scope, TeamUpdate
-from crm.teams.service import Principal, find_team_by_name, get_team
+from crm.teams.service import Principal, find_team_by_name, get_staff_member, get_team
 from crm.teams.staff import repository
-from crm.teams.staff.service import get_staff
 
 
 async def add_member(session: AsyncSession, who: Principal, team_id: str, staff_id: str) -> None:
     """Adding somebody twice adds once. Raises RecordNotFound, NotInTeam, MissingScope."""
     team = await _managed_team(session, who, team_id)
-    staff = await get_staff(session, who.workspace_id, staff_id)
+    staff = await get_staff_member(session, who.workspace_id, staff_id)
     member = TeamMember(
         team_id=team.id, staff_id=staff.id, workspace_id=who.workspace_id, created_at=now(session)
     )

@@ -57,16 +57,6 @@ async def find_in_bin(
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def find_staff(session: AsyncSession, workspace_id: str, staff_id: str) -> StaffMember | None:
-    """A staff member of this workspace, unless deleted; fresh from the database."""
-    query = select(StaffMember).where(
-        StaffMember.workspace_id == workspace_id,
-        StaffMember.id == staff_id,
-        StaffMember.deleted_at.is_(None),
-    )
-    return (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
-
-
 async def list_staff(
     session: AsyncSession,
     workspace_id: str,

@@ -16,7 +16,7 @@ from crm.teams.permissions import SCOPES
 from crm.teams.repository import end_logins
 from crm.teams.schemas import Role, StaffRead, StaffState
 from crm.teams.second_factor import service as second_factor
-from crm.teams.service import Principal, check_grant, get_team
+from crm.teams.service import Principal, check_grant, get_staff_member, get_team
 from crm.teams.staff import links, repository
 from crm.teams.staff.schemas import Invite, StaffDetail, StaffUpdate
 
@@ -50,7 +50,7 @@ async def invite(session: AsyncSession, who: Principal, data: Invite) -> StaffMe
         team = await get_team(session, who.workspace_id, team_id)
         await repository.add_member(session, _member(session, who.workspace_id, team.id, staff.id))
     await links.send(session, staff.id, links.Kind.INVITE)
-    return await get_staff(session, who.workspace_id, staff.id)
+    return await get_staff_member(session, who.workspace_id, staff.id)
 
 
 def _taken(who: Principal, taken: StaffMember) -> AddressTaken:
@@ -80,14 +80,6 @@ async def revoke_invitation(session: AsyncSession, who: Principal, staff_id: str
     if staff.state != StaffState.INVITED:
         raise AlreadyAccepted(f"{staff.name} has accepted already; delete them to shut them out.")
     await repository.delete_tokens(session, staff.id)
-    return staff
-
-
-async def get_staff(session: AsyncSession, workspace_id: str, staff_id: str) -> StaffMember:
-    """Raises RecordNotFound."""
-    staff = await repository.find_staff(session, workspace_id, staff_id)
-    if staff is None:
-        raise RecordNotFound("There is no such staff member.")
     return staff
 
 
@@ -180,7 +172,7 @@ async def switch_off_second_factor(session: AsyncSession, who: Principal, staff_
 async def _manageable(session: AsyncSession, who: Principal, staff_id: str) -> StaffMember:
     """Whoever has more rights than the caller is out of the caller's reach."""
     await repository.lock_workspace(session, who.workspace_id)
-    staff = await get_staff(session, who.workspace_id, staff_id)
+    staff = await get_staff_member(session, who.workspace_id, staff_id)
     check_grant(who, SCOPES[Role(staff.role)])
     return staff
 

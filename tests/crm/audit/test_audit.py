@@ -4,18 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from agentflow.api.middleware import Audit
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
 from agentflow.kit.events import read_events
+from agentflow.kit.mail import MailDeps
 from crm.audit import alerts
 from crm.audit import service as audit
 from crm.audit.note import Note, current
 from crm.audit.schemas import AlertKind, AlertRead, AuditFilter, AuditRead
 from crm.audit.service import AuditLog
 from crm.teams import service as teams
+from crm.teams.models import Team
 from crm.teams.schemas import Role, TeamCreate
 from tests.crm.teams.people import Office, open_office
 
@@ -86,6 +92,32 @@ async def create_and_fail(office: Office) -> None:
         raise ZeroDivisionError
 
 
+async def test_that_a_change_in_bulk_whose_answer_fails_is_recorded_as_failed(
+    office: Office, log: AuditLog
+) -> None:
+    serving = SimpleNamespace(
+        state=SimpleNamespace(application=SimpleNamespace(audit=log, settings=office.db.settings))
+    )
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/x", "headers": [], "client": ("10.1.1.1", 1)}
+
+    async def breaks(*_: object) -> None:
+        note = current.get()
+        assert note is not None
+        note.by(office.admin.id, office.workspace_id, role=Role.ADMIN)
+        note.armed = True
+        async with office.db.transaction() as session:
+            await session.execute(update(Team).values(name="Renamed"))  # nothing of it is in the session
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await Audit(breaks)(scope | {"app": serving}, nobody, nobody)
+    assert [(entry.status, entry.ip) for entry in await entries(office)] == [(500, "10.1.1.1")]
+
+
+async def nobody(*_: object) -> Any:  # noqa: ANN401
+    """Neither sends a request nor reads an answer."""
+
+
 async def test_that_reads_are_written_within_a_second(office: Office, log: AuditLog) -> None:
     for _ in range(5):
         with request(office) as note:
@@ -129,6 +161,26 @@ async def test_that_entries_are_found_by_who_what_and_when(
         assert await audit.list_entries(session, "wsp_other", AuditFilter(), after=None, limit=9) == []
 
 
+async def test_that_entries_are_kept_until_the_operator_says_how_long(
+    office: Office, log: AuditLog, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "AT_ONCE", 2)
+    for number in range(5):
+        with request(office) as note:
+            note.add_ids([f"ctc_0199a0b0-1111-7000-8000-00000000000{number}"])
+            await log.answered(note, 200)
+        await log.flush()
+        clock.advance(timedelta(days=10))
+    await audit.forget_old(office.db)
+    assert len(await entries(office)) == 5
+    office.db.settings.audit.keep_days = 25
+    await audit.forget_old(office.db)
+    assert [one.record_ids[0][-1] for one in await entries(office)] == ["4", "3"]
+    async with office.db.engine.connect() as connection:
+        left = await connection.exec_driver_sql("SELECT count(*) FROM audit_records")
+        assert left.scalar_one() == 2
+
+
 async def fail(office: Office, email: str, ip: str, times: int) -> None:
     for _ in range(times):
         note = Note("POST", ip, "tests")
@@ -154,7 +206,7 @@ async def test_that_many_failed_log_ins_raise_one_alert_and_one_mail(
     )
     assert len(await entries(office, action=alerts.LOG_IN_FAILED)) == 2 * (alerts.FAILED - 1) + 3
     (job,) = office.jobs.named("security_alert")
-    await alerts.mail(alerts.AlertDeps(office.db, office.post), str(job.ids[0]))
+    await alerts.mail(MailDeps(office.db, office.post), str(job.ids[0]))
     assert office.post.mails[0].to == ("ada@shop.example",)
     assert "10 log-ins failed within 15 minutes (Ada, ada@shop.example)" in office.post.mails[0].text
     async with office.db.read() as session:

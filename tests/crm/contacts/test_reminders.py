@@ -11,7 +11,7 @@ import pytest
 
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.events import Event, read_events
-from agentflow.kit.mail import Mail, MailFailed
+from agentflow.kit.mail import Mail, MailDeps, MailFailed
 from crm.contacts import service as contacts
 from crm.contacts.reminders import firing
 from crm.contacts.reminders import service as reminders
@@ -84,7 +84,7 @@ async def test_that_a_reminder_fires_once_at_its_time_however_many_look(
     assert await states(talk, contact_id, ReminderState.FIRED) == ["Call back"]
     (job,) = talk.jobs.named(firing.JOB)
     postbox = Postbox()
-    deps = firing.ReminderDeps(talk.db, postbox)
+    deps = MailDeps(talk.db, postbox)
     await asyncio.gather(*(firing.send_mail(deps, reminder_id, 1) for _ in range(4)))
     (mail,) = postbox.mails
     assert job.ids == (reminder_id, 1)
@@ -111,7 +111,7 @@ async def test_that_a_mail_the_server_refused_is_tried_again(talk: Talk, clock: 
     clock.advance(timedelta(hours=2))
     await firing.fire_due(talk.db)
     postbox = Postbox(broken=True)
-    deps = firing.ReminderDeps(talk.db, postbox)
+    deps = MailDeps(talk.db, postbox)
     with pytest.raises(MailFailed):
         await firing.send_mail(deps, reminder_id, 1)
     postbox.broken = False

@@ -22,7 +22,7 @@ from crm.inbox.schemas import (
     StatusUpdate,
 )
 from crm.teams import service as teams
-from crm.teams.errors import RecordNotFound
+from crm.teams.errors import NotAccepted, RecordNotFound
 from crm.teams.schemas import TeamCreate
 from tests.talk import AGENT, Talk
 
@@ -213,3 +213,17 @@ async def test_that_the_list_is_filtered_by_what_a_conversation_is(talk: Talk) -
     }
     for wanted, expected in cases.items():
         assert {one.id for one in await listed(talk, wanted)} == expected, wanted
+
+
+async def test_that_only_somebody_who_has_accepted_gets_a_conversation(talk: Talk) -> None:
+    here = (await talk.say()).conversation_id
+    async with talk.db.transaction() as session:
+        invited = await teams.create_staff_member(
+            session, talk.workspace_id, email="new@shop.example", name="Cas", password_hash=""
+        )
+    with pytest.raises(NotAccepted):
+        await assign(talk, here, Assignment(staff_id=invited.id))
+    async with talk.db.transaction() as session:
+        accepted = await teams.get_staff_member(session, talk.workspace_id, invited.id)
+        accepted.password_hash = "a hash"
+    assert (await assign(talk, here, Assignment(staff_id=invited.id))).staff_id == invited.id

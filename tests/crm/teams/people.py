@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from agentflow.kit.db import Database
-from agentflow.kit.mail import Mail
+from agentflow.kit.mail import Mail, MailDeps
 from crm.teams import service as teams
 from crm.teams.models import StaffMember
 from crm.teams.passwords import hash_password
@@ -43,7 +43,7 @@ class Office:
     async def deliver(self) -> None:
         """Run the jobs that mail."""
         for job in self.jobs.named("staff_mail"):
-            await links.mail(links.LinkDeps(self.db, self.post), str(job.ids[0]))
+            await links.mail(MailDeps(self.db, self.post), str(job.ids[0]))
 
     async def newest_link(self) -> str:
         """The token in the newest mail."""

@@ -22,7 +22,7 @@ from crm.teams.errors import (
 from crm.teams.schemas import WorkspaceUpdate
 from crm.teams.second_factor import service as second_factor
 from crm.teams.second_factor import totp
-from crm.teams.second_factor.schemas import Disable, SecondStep
+from crm.teams.second_factor.schemas import BothFactors, SecondStep
 from crm.teams.service import LoggedIn
 from crm.teams.staff import service as staff
 from tests.crm.teams.people import PASSWORD, Office, open_office
@@ -40,8 +40,7 @@ def code_now(secret: str, clock: ManualClock, *, steps: int = 0) -> str:
 
 
 async def switch_on(office: Office, clock: ManualClock) -> tuple[str, list[str]]:
-    async with office.db.transaction() as session:
-        secret = (await second_factor.enrol(session, office.admin)).secret
+    secret = (await second_factor.enrol(office.db, Rates(office.db), office.admin, PASSWORD)).secret
     codes = await second_factor.confirm(office.db, Rates(office.db), office.admin, code_now(secret, clock))
     clock.advance(timedelta(minutes=20))  # another window of the limit, and another code
     return secret, codes
@@ -120,9 +119,8 @@ async def test_that_a_recovery_code_opens_one_log_in(office: Office, clock: Manu
     await second(office, await challenge_of(office), codes[0].upper())
     with pytest.raises(WrongCode):
         await second(office, await challenge_of(office), codes[0])
-    fresh = await second_factor.renew_codes(
-        office.db, Rates(office.db), office.admin, code_now(secret, clock)
-    )
+    both = BothFactors(password=PASSWORD, code=code_now(secret, clock))
+    fresh = await second_factor.renew_codes(office.db, Rates(office.db), office.admin, both)
     with pytest.raises(WrongCode):
         await second(office, await challenge_of(office), codes[1])
     await second(office, await challenge_of(office), fresh[1])
@@ -152,18 +150,20 @@ async def test_that_guessing_codes_ends_the_challenge_and_is_slowed_down(
     await second(office, await challenge_of(office), codes[0])
 
 
-async def test_that_switching_off_takes_both_factors(office: Office, clock: ManualClock) -> None:
-    secret, _ = await switch_on(office, clock)
+async def test_that_a_log_in_alone_changes_no_factor(office: Office, clock: ManualClock) -> None:
     rates = Rates(office.db)
-    code = code_now(secret, clock)
     with pytest.raises(WrongCredentials):
-        await second_factor.disable(office.db, rates, office.admin, Disable(password="wrong", code=code))
-    with pytest.raises(WrongCode):
-        await second_factor.disable(office.db, rates, office.admin, Disable(password=PASSWORD, code="1"))
-    async with office.db.transaction() as session:
-        with pytest.raises(SecondFactorState):  # or a stolen log-in could put its own app in place
-            await second_factor.enrol(session, office.admin)
-    await second_factor.disable(office.db, rates, office.admin, Disable(password=PASSWORD, code=code))
+        await second_factor.enrol(office.db, rates, office.admin, "wrong")
+    secret, _ = await switch_on(office, clock)
+    code = code_now(secret, clock)
+    for change in (second_factor.disable, second_factor.renew_codes):
+        with pytest.raises(WrongCredentials):
+            await change(office.db, rates, office.admin, BothFactors(password="wrong", code=code))
+        with pytest.raises(WrongCode):
+            await change(office.db, rates, office.admin, BothFactors(password=PASSWORD, code="1"))
+    with pytest.raises(SecondFactorState):  # or the password alone could put another app in place
+        await second_factor.enrol(office.db, rates, office.admin, PASSWORD)
+    await second_factor.disable(office.db, rates, office.admin, BothFactors(password=PASSWORD, code=code))
     await teams.log_in(office.db, email=EMAIL, password=PASSWORD)
 
 
@@ -191,8 +191,7 @@ async def test_that_admins_may_be_asked_to_have_one_and_another_admin_can_switch
 
 
 async def test_that_the_app_is_told_everything_it_needs_and_the_secret_is_unreadable(office: Office) -> None:
-    async with office.db.transaction() as session:
-        made = await second_factor.enrol(session, office.admin)
+    made = await second_factor.enrol(office.db, Rates(office.db), office.admin, PASSWORD)
     parts = urlsplit(made.uri)
     assert (parts.scheme, parts.netloc, parts.path) == (
         "otpauth",

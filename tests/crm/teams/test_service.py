@@ -7,9 +7,10 @@ import pytest
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
 from crm.teams import service as teams
-from crm.teams.errors import NoCredential, RecordNotFound, WeakPassword, WrongCredentials
+from crm.teams.errors import MissingScope, NoCredential, RecordNotFound, WeakPassword, WrongCredentials
 from crm.teams.passwords import check_strength, hash_password
 from crm.teams.schemas import ApiKeyCreate, Scope, TeamCreate
+from crm.teams.service import Principal
 
 FIRST = "first password 1"
 SECOND = "another long one 2"
@@ -22,6 +23,10 @@ async def make_person(db: Database, email: str = "ada@shop.example") -> str:
             session, workspace.id, email=email, name="Ada", password_hash=hash_password(FIRST)
         )
         return workspace.id
+
+
+def admin_of(workspace_id: str) -> Principal:
+    return Principal("stf_1", workspace_id, frozenset(Scope))
 
 
 async def test_that_the_first_password_must_be_changed_and_other_logins_end(db: Database) -> None:
@@ -68,7 +73,10 @@ async def test_that_a_key_is_stored_as_a_hash_limited_and_revocable(db: Database
         who = await teams.principal_of_key(session, secret)
         assert who.scopes == {Scope.KNOWLEDGE_READ}
         assert who.workspace_id == workspace_id
-        await teams.revoke_key(session, workspace_id, key.id)
+        lesser = Principal("key_1", workspace_id, frozenset({Scope.SETTINGS_WRITE}))
+        with pytest.raises(MissingScope):
+            await teams.revoke_key(session, lesser, key.id)
+        await teams.revoke_key(session, admin_of(workspace_id), key.id)
         with pytest.raises(NoCredential):
             await teams.principal_of_key(session, secret)
 
@@ -82,7 +90,7 @@ async def test_that_records_of_another_workspace_do_not_exist(db: Database) -> N
         with pytest.raises(RecordNotFound):
             await teams.get_team(session, mine, team.id)
         with pytest.raises(RecordNotFound):
-            await teams.revoke_key(session, mine, key.id)
+            await teams.revoke_key(session, admin_of(mine), key.id)
         assert (await teams.get_team(session, theirs, None)).is_default
 
 

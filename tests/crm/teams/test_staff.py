@@ -26,7 +26,7 @@ from crm.teams.errors import (
     WrongCredentials,
 )
 from crm.teams.passwords import check_strength
-from crm.teams.schemas import Role, Scope, TeamCreate, TeamUpdate
+from crm.teams.schemas import Role, Scope, TeamCreate, TeamUpdate, WorkspaceUpdate
 from crm.teams.service import Principal
 from crm.teams.staff import links, members
 from crm.teams.staff import service as staff
@@ -69,6 +69,20 @@ async def test_that_an_invitation_is_mailed_and_accepted_once(office: Office) ->
     async with office.db.transaction() as session:
         with pytest.raises(AlreadyAccepted):
             await staff.invite_again(session, office.admin, bob_id)
+
+
+async def test_that_names_in_a_mail_are_short_and_hold_no_link(office: Office) -> None:
+    async with office.db.transaction() as session:
+        name = "Win at https://evil.example/x or www.evil.example" + "!" * 60
+        await staff.invite(session, office.admin, Invite(email="x@shop.example", name=name))
+        workspace = WorkspaceUpdate(name="J.R. Shop\n\nCall me@evil.example")
+        await teams.update_workspace(session, office.workspace_id, workspace)
+    await office.deliver()
+    (mail,) = office.post.mails
+    hello, _, invited, *_ = mail.text.split("\n")
+    assert hello == f"{'Hello Win at https evil. example x or www. evil. example':!<86},"
+    assert invited.startswith("you are invited to work in “J. R. Shop Call me evil. example”.")
+    assert mail.subject == "You are invited to J. R. Shop Call me evil. example"
 
 
 async def test_that_of_two_who_use_a_link_at_once_one_gets_in(office: Office) -> None:
@@ -259,6 +273,31 @@ async def test_that_strangers_cannot_lock_somebody_out_where_they_log_in(office:
     assert (tried.count(True), tried[-1]) == (throttle.ANYWHERE, False)
     assert await knock("home")
     assert not await knock("somewhere else")
+
+
+async def test_that_strangers_cannot_keep_somebody_from_choosing_a_password_anew(office: Office) -> None:
+    rates = Rates(office.db)
+    await teams.log_in(office.db, email="ada@shop.example", password=PASSWORD, place="home")
+    for number in range(throttle.RESETS):
+        place = throttle.place_of(f"2001:db8::{number}:1")
+        await throttle.check_reset(office.db, rates, email="Ada@shop.example", place=place)
+    with pytest.raises(TooMany):
+        await throttle.check_reset(office.db, rates, email="ada@shop.example", place="elsewhere")
+    await throttle.check_reset(office.db, rates, email="ada@shop.example", place="home")
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("::ffff:10.0.0.7", "10.0.0.7"),
+        ("10.0.0.7", "10.0.0.7"),
+        ("unix:", "unix:"),
+    ],
+)
+def test_that_a_network_of_one_customer_is_one_place(address: str, place: str) -> None:
+    assert throttle.place_of(address) == place
 
 
 @pytest.mark.parametrize("role", list(Role))

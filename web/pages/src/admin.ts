@@ -25,10 +25,7 @@ function show(...nodes: HTMLElement[]): void {
 function enter(identity: Identity | null): void {
   if (!identity) return show(logInForm(api, enter));
   if (identity.must_change_password) return show(passwordForm(api, identity.staff.email, () => void begin()));
-  if (identity.second_factor_missing) {
-    enrolForm(api, () => void begin()).then(show, (error: unknown) => toast(reason(error)));
-    return;
-  }
+  if (identity.second_factor_missing) return show(enrolForm(api, () => void begin()));
   void endConsent(api);
   const place = h("div");
   const nav = h("nav", { "aria-label": "Sections" });

@@ -12,6 +12,8 @@ interface Field {
 
 type Values = Record<string, string>;
 
+const PASSWORD: Field = { name: "password", label: "Password", type: "password", autocomplete: "current-password" };
+
 function form(title: string, hint: string, fields: Field[], action: string, run: (values: Values) => Promise<void>): HTMLElement {
   const problem = h("p", { class: "problem", role: "alert" });
   const button = h("button", { class: "primary" }, action);
@@ -30,10 +32,15 @@ function form(title: string, hint: string, fields: Field[], action: string, run:
   return h("main", { class: "entrance" }, element);
 }
 
+function goOn(page: HTMLElement, next: HTMLElement): void {
+  page.replaceWith(next);
+  next.querySelector("input")?.focus();
+}
+
 export function logInForm(api: Api, done: (identity: Identity) => void): HTMLElement {
   const fields: Field[] = [
     { name: "email", label: "E-mail", type: "email", autocomplete: "username" },
-    { name: "password", label: "Password", type: "password", autocomplete: "current-password" },
+    PASSWORD,
   ];
   const hint = "The address and first password were printed when AgentFlow started for the first time. Lost? Run “agentflow admin reset-password” on the server.";
   const page = form("Log in", hint, fields, "Log in", async ({ email = "", password = "" }) => {
@@ -41,9 +48,7 @@ export function logInForm(api: Api, done: (identity: Identity) => void): HTMLEle
       done(await api.logIn(email, password));
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== "second_factor_required") throw error;
-      const next = codeForm(api, error.challenge, done);
-      page.replaceWith(next);
-      next.querySelector("input")?.focus();
+      goOn(page, codeForm(api, error.challenge, done));
     }
   });
   return page;
@@ -57,9 +62,17 @@ function codeForm(api: Api, challenge: string, done: (identity: Identity) => voi
 }
 
 /** For admins of a workspace that asks them for a second factor. */
-export async function enrolForm(api: Api, done: () => void): Promise<HTMLElement> {
-  const { secret } = await api.ask<{ secret: string }>("POST", "auth/second-factor/enrol");
-  const hint = `Admins need a second factor here. Add this key to an authenticator app, then type the code it shows: ${secret}`;
+export function enrolForm(api: Api, done: () => void): HTMLElement {
+  const hint = "Admins need a second factor here. Type your password once more, and have an authenticator app at hand.";
+  const page = form("Second factor", hint, [PASSWORD], "Go on", async ({ password }) => {
+    const { secret } = await api.ask<{ secret: string }>("POST", "auth/second-factor/enrol", { password });
+    goOn(page, confirmForm(api, secret, done));
+  });
+  return page;
+}
+
+function confirmForm(api: Api, secret: string, done: () => void): HTMLElement {
+  const hint = `Add this key to the authenticator app, then type the code it shows: ${secret}`;
   const page = form("Second factor", hint, [CODE], "Switch on", async ({ code }) => {
     const answer = await api.ask<{ recovery_codes: string[] }>("POST", "auth/second-factor/confirm", { code });
     const kept = h("button", { class: "primary", type: "button" }, "I have kept them");
