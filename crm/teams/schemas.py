@@ -9,6 +9,9 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from crm.teams.hours import known_zone
+from crm.teams.texts import known_overrides
+
+OverrideText = Annotated[str, Field(max_length=2000)]
 
 
 class Scope(StrEnum):
@@ -62,7 +65,9 @@ class WorkspaceUpdate(BaseModel):
     name: str | None = Field(default=None, min_length=1, max_length=120)
     time_zone: Annotated[str, AfterValidator(known_zone)] | None = None
     locale: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[A-Z]{2})?$")
-    text_overrides: dict[str, dict[str, str]] | None = None
+    text_overrides: Annotated[dict[str, dict[str, OverrideText]], AfterValidator(known_overrides)] | None = (
+        None
+    )
     admins_need_second_factor: bool | None = None
 
 

@@ -43,6 +43,15 @@ def language_name(code: str, language: str) -> str:
     return str(Locale.parse(_code(language)).languages.get(code, code))
 
 
+def known_overrides(overrides: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Only of texts and languages that there are. Raises ValueError."""
+    if unknown := sorted(overrides.keys() - _TEXTS):
+        raise ValueError(f"There is no text {unknown[0]!r}; there are {', '.join(_TEXTS)}")
+    if unknown := sorted({language for texts in overrides.values() for language in texts} - set(_LANGUAGES)):
+        raise ValueError(f"There are no texts in {unknown[0]!r}; there are {', '.join(_LANGUAGES)}")
+    return overrides
+
+
 def widget_texts(language: str, overrides: Overrides | None = None) -> dict[str, str]:
     """All texts of the widget, keyed without their `widget_` prefix."""
     return {

@@ -215,6 +215,9 @@ def test_that_a_revoked_key_stops_at_once(live_app: LiveApp) -> None:
         {"name": ""},
         {"name": None, "owner": "me"},
         {"text_overrides": {"no_answer": "Sorry"}},
+        {"text_overrides": {"no_anser": {"en": "Sorry"}}},
+        {"text_overrides": {"no_answer": {"english": "Sorry"}}},
+        {"text_overrides": {"no_answer": {"en": "S" * 2001}}},
     ],
 )
 def test_that_a_workspace_takes_only_what_it_understands(live_app: LiveApp, body: dict[str, Any]) -> None:
