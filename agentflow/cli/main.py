@@ -210,6 +210,7 @@ def rotate_key_command(
     run(admin.rotate_key(read_settings(), check=check))
 
 
+@app.command("reindex", hidden=True)
 @admin_app.command("reindex")
 def reindex_command() -> None:
     """Embed all knowledge again after AGENTFLOW_EMBEDDING__MODEL or its precision was changed."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agentflow.cli import app
 from agentflow.cli.main import read_settings
 from agentflow.cli.words import printable
 from tests.cli.calling import check_refusal, refuse, run
@@ -153,6 +154,14 @@ def test_that_help_is_shown_where_nothing_is_asked_for() -> None:
     done = run()
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: " in done.stdout
+
+
+@pytest.mark.parametrize("words", [["reindex"], ["admin", "reindex"]])
+def test_that_reindex_is_found_under_either_name(capsys: Capture, words: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        app([*words, "--help"])
+    assert not left.value.code
+    assert "Embed all knowledge again" in capsys.readouterr().out
 
 
 def test_that_wrong_usage_of_any_command_is_one_line(capsys: Capture) -> None:
