@@ -114,6 +114,7 @@ class Application:
     async def ready(self) -> None:
         """Raise Unavailable when something we depend on does not answer."""
         await self.db.ping()
+        await self.searcher.ping()
         if self.jobs is not None:
             await self.jobs.ping()
 

@@ -63,6 +63,10 @@ class VectorIndex(Protocol):
         """Drop every vector of these sources, whichever embedder made it."""
         ...
 
+    def ping(self) -> None:
+        """Raises Unavailable when a server does not answer."""
+        ...
+
     def close(self) -> None:
         """Let go of connections. Harmless when called twice."""
         ...
@@ -87,6 +91,9 @@ class MemoryIndex:
 
     def drop(self, source_ids: Set[str]) -> None:
         """Nothing to do."""
+
+    def ping(self) -> None:
+        """It always answers."""
 
     def close(self) -> None:
         """Nothing to close."""

@@ -32,6 +32,7 @@ def open_server(settings: Settings) -> ServerIndex:
         url=settings.qdrant_url,
         api_key=key.get_secret_value() if key else None,
         timeout=max(1, round(settings.search.qdrant_timeout_seconds)),
+        check_compatibility=False,  # a silent server is noticed when it is asked for something
     )
     return ServerIndex(client)
 
@@ -83,6 +84,11 @@ class ServerIndex:
         with _answering():
             for name in self._collections():
                 self._client.delete(name, models.FilterSelector(filter=models.Filter(must=[match])))
+
+    def ping(self) -> None:
+        """See VectorIndex."""
+        with _answering():
+            self._collections()
 
     def _collections(self) -> list[str]:
         names = [collection.name for collection in self._client.get_collections().collections]

@@ -125,6 +125,10 @@ class Searcher:
         """Drop the vectors of sources that are no more."""
         await asyncio.to_thread(self._index.drop, source_ids)
 
+    async def ping(self) -> None:
+        """Raise Unavailable when the index does not answer."""
+        await asyncio.to_thread(self._index.ping)
+
     async def close(self) -> None:
         """Close the index. Harmless when called twice."""
         self._opened.clear()

@@ -10,9 +10,10 @@ from qdrant_client import QdrantClient
 
 from agentflow.kit.errors import Unavailable
 from agentflow.kit.ids import new_id
+from agentflow.kit.settings import SearchSettings, Settings
 from knowledge.embedding import FloatMatrix, unit_rows
 from knowledge.index import MemoryIndex, Nearest, Points, Scope, VectorIndex
-from knowledge.index_qdrant import ServerIndex
+from knowledge.index_qdrant import ServerIndex, open_server
 
 # The client's own stand-in for a server has no payload indexes and says so.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
@@ -146,7 +147,10 @@ def test_that_payloads_hold_ids_only() -> None:
 
 
 def test_that_a_silent_server_is_reported_as_unavailable() -> None:
-    index = ServerIndex(QdrantClient(url="http://127.0.0.1:9", check_compatibility=False, timeout=1))
+    settings = Settings(qdrant_url="http://127.0.0.1:9", search=SearchSettings(qdrant_timeout_seconds=1))
+    index = open_server(settings)
     with pytest.raises(Unavailable):
         index.fill(SCOPE, some_points(1))
+    with pytest.raises(Unavailable):
+        index.ping()
     index.close()
