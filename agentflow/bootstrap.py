@@ -375,9 +375,9 @@ async def _work(app: Application, jobs: Jobs, sender: Sender, stack: AsyncExitSt
     jobs.every("syncs", app.settings.sync.poll_seconds, enqueue_due)
     jobs.every("snoozes", SNOOZE_SECONDS, partial(inbox.wake, app.db))
     jobs.every("bin", HOUR, purge)
-    jobs.every("routing_rules", HOUR, partial(routing.purge, app.db))
     jobs.every("words", MINUTE, partial(indexing.sweep, app.db))
-    jobs.every("notes", HOUR, partial(notes.purge, app.db))
+    for name, of in (("routing_rules", routing), ("notes", notes), ("model_connections", llm)):
+        jobs.every(name, HOUR, partial(of.purge, app.db))
     jobs.every("orphans", 24 * HOUR, reconcile)
     jobs.every("gaps", GAPS_SECONDS, close_gaps)
     jobs.every("previews", HOUR, partial(previews.sweep, app.db, app.files))

@@ -16,7 +16,7 @@ from pathlib import PurePath
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
 from agentflow.kit.events import publish
@@ -323,7 +323,7 @@ async def restore_source(
 ) -> SourceRead:
     """Take a source out of the bin.
 
-    Raises NotFound after 30 days, Conflict when its name is taken, TooManySources and FileTooLarge.
+    Raises NotFound, TooLateToRestore, Conflict when its name is taken, TooManySources and FileTooLarge.
     """
     source, version = await _get(session, workspace_id, source_id, deleted=True)
     base = await get_knowledge_base(session, workspace_id, source.knowledge_base_id, lock=True)
@@ -345,13 +345,11 @@ async def _new_generation(session: AsyncSession, source: Source) -> None:
 async def _get(
     session: AsyncSession, workspace_id: str, source_id: str, *, deleted: bool = False
 ) -> tuple[Source, SourceVersion]:
-    """A source that is (not) in the bin; one that was there for too long is gone."""
+    """A source that is (not) in the bin. Raises NotFound, TooLateToRestore."""
     found = await repository.find_source(session, workspace_id, source_id)
     if found is None or (found[0].deleted_at is not None) != deleted:
         raise _no_source()
-    expired = bin_since(session)
-    if found[0].deleted_at is not None and found[0].deleted_at <= expired:
-        raise _no_source()
+    check_restorable(session, found[0].deleted_at)
     return found
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.agents.models import Agent
+from agentflow.kit.bin import shown
 
 
 async def find_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> Agent | None:
@@ -18,12 +19,10 @@ async def find_agent(session: AsyncSession, workspace_id: str, agent_id: str) ->
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def find_binned_agent(
-    session: AsyncSession, workspace_id: str, agent_id: str, *, since: datetime
-) -> Agent | None:
-    """An agent that was put into the bin after `since`."""
+async def find_binned_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> Agent | None:
+    """An agent in the bin."""
     query = select(Agent).where(
-        Agent.workspace_id == workspace_id, Agent.id == agent_id, Agent.deleted_at > since
+        Agent.workspace_id == workspace_id, Agent.id == agent_id, Agent.deleted_at.is_not(None)
     )
     return (await session.execute(query)).scalar_one_or_none()
 
@@ -42,7 +41,7 @@ async def list_agents(
     session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, binned_since: datetime | None
 ) -> list[Agent]:
     """Agents of this workspace, oldest first; those in the bin since then when a time is given."""
-    there = Agent.deleted_at.is_(None) if binned_since is None else Agent.deleted_at > binned_since
+    there = shown(Agent.deleted_at, binned_since)
     query = select(Agent).where(Agent.workspace_id == workspace_id, there).order_by(Agent.id).limit(limit)
     if after is not None:
         query = query.where(Agent.id > after)

@@ -21,7 +21,7 @@ from agentflow.agents.schemas import (
     HandoffRule,
     Role,
 )
-from agentflow.kit.bin import bin_since
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.errors import NotFound
 from agentflow.kit.ids import new_id
@@ -153,11 +153,11 @@ async def delete_agent(session: AsyncSession, workspace_id: str, agent_id: str) 
 
 
 async def restore_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> Agent:
-    """Take an agent out of the bin within 30 days. Raises AgentNotFound."""
-    since = bin_since(session)
-    agent = await repository.find_binned_agent(session, workspace_id, agent_id, since=since)
+    """Take an agent out of the bin within 30 days. Raises AgentNotFound, TooLateToRestore."""
+    agent = await repository.find_binned_agent(session, workspace_id, agent_id)
     if agent is None:
         raise AgentNotFound("There is no such agent in the bin.")
+    check_restorable(session, agent.deleted_at)
     agent.deleted_at = None
     return agent
 

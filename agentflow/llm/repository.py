@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from agentflow.llm.models import ModelConnection
 
 
@@ -23,13 +24,13 @@ async def find_connection(
 
 
 async def find_binned_connection(
-    session: AsyncSession, workspace_id: str, connection_id: str, *, since: datetime
+    session: AsyncSession, workspace_id: str, connection_id: str
 ) -> ModelConnection | None:
-    """A connection that was put into the bin after `since`."""
+    """A connection in the bin."""
     query = select(ModelConnection).where(
         ModelConnection.workspace_id == workspace_id,
         ModelConnection.id == connection_id,
-        ModelConnection.deleted_at > since,
+        ModelConnection.deleted_at.is_not(None),
     )
     return (await session.execute(query)).scalar_one_or_none()
 
@@ -48,8 +49,7 @@ async def list_connections(
     session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, binned_since: datetime | None
 ) -> list[ModelConnection]:
     """Connections, oldest first; those in the bin since then when a time is given."""
-    bin_time = ModelConnection.deleted_at
-    there = bin_time.is_(None) if binned_since is None else bin_time > binned_since
+    there = shown(ModelConnection.deleted_at, binned_since)
     query = (
         select(ModelConnection)
         .where(ModelConnection.workspace_id == workspace_id, there)

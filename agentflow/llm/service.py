@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit import events
-from agentflow.kit.bin import bin_since
-from agentflow.kit.db import now
+from agentflow.kit.bin import bin_since, check_restorable, erase_expired
+from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from agentflow.kit.settings import Settings
 from agentflow.llm import repository
@@ -114,13 +114,18 @@ async def delete_connection(session: AsyncSession, workspace_id: str, connection
 
 
 async def restore_connection(session: AsyncSession, workspace_id: str, connection_id: str) -> ModelConnection:
-    """Take a connection out of the bin within 30 days. Raises ConnectionNotFound."""
-    since = bin_since(session)
-    connection = await repository.find_binned_connection(session, workspace_id, connection_id, since=since)
+    """Take a connection out of the bin within 30 days. Raises ConnectionNotFound, TooLateToRestore."""
+    connection = await repository.find_binned_connection(session, workspace_id, connection_id)
     if connection is None or connection.created_by_environment:
         raise ConnectionNotFound("There is no such model connection in the bin.")
+    check_restorable(session, connection.deleted_at)
     connection.deleted_at = None
     return connection
+
+
+async def purge(db: Database) -> None:
+    """Erase connections, with their keys, that were in the bin for their time."""
+    await erase_expired(db, ModelConnection)
 
 
 async def usable_connections(session: AsyncSession, workspace_id: str) -> Sequence[ModelConnection]:

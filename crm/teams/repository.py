@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from agentflow.kit.db import upsert
 from crm.teams.models import (
     ApiKey,
@@ -183,9 +184,7 @@ async def list_teams(
 ) -> list[Team]:
     """Teams of this workspace by id; ids sort by time. With a time those deleted since."""
     query = select(Team).where(Team.workspace_id == workspace_id).order_by(Team.id).limit(limit)
-    query = query.where(
-        Team.deleted_at.is_(None) if deleted_since is None else Team.deleted_at > deleted_since
-    )
+    query = query.where(shown(Team.deleted_at, deleted_since))
     if after is not None:
         query = query.where(Team.id > after)
     return list((await session.execute(query)).scalars())

@@ -9,6 +9,7 @@ import pytest
 from agentflow.agents import service
 from agentflow.agents.errors import AgentNotFound, BadAgentFile, KnowledgeBaseMissing, UnknownTeam
 from agentflow.agents.schemas import ROLE_INSTRUCTIONS, AgentCreate, AgentUpdate, Role
+from agentflow.kit.bin import TooLateToRestore
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
 from agentflow.kit.errors import NotFound
@@ -126,7 +127,7 @@ async def test_that_a_deleted_agent_comes_back_within_thirty_days(
         await service.delete_agent(session, workspace_id, made.id)
     clock.advance(timedelta(days=31))
     async with db.transaction() as session:
-        with pytest.raises(AgentNotFound):
+        with pytest.raises(TooLateToRestore):
             await service.restore_agent(session, workspace_id, made.id)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from agentflow.kit.bin import TooLateToRestore
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.errors import Conflict, InvalidInput, NotFound
 from knowledge import erasing, service
@@ -112,7 +113,7 @@ async def test_that_a_deleted_source_can_be_restored_for_thirty_days(
     assert (await library.source(source.id)).live_version == 1
     await library.delete(source.id)
     clock.advance(timedelta(days=30))
-    with pytest.raises(NotFound):
+    with pytest.raises(TooLateToRestore):
         await library.restore(source.id)
 
 

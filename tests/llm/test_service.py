@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from sqlalchemy import text
 
 from agentflow.kit import events
+from agentflow.kit.bin import TooLateToRestore
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
 from agentflow.kit.settings import Settings
@@ -150,8 +152,11 @@ async def test_that_a_deleted_connection_comes_back_within_thirty_days(
         await service.delete_connection(session, workspace_id, connection.id)
     clock.advance(timedelta(days=31))
     async with db.transaction() as session:
-        with pytest.raises(ConnectionNotFound):
+        with pytest.raises(TooLateToRestore):
             await service.restore_connection(session, workspace_id, connection.id)
+    await service.purge(db)
+    async with db.read() as session:
+        assert (await session.execute(text("SELECT count(*) FROM model_connections"))).scalar_one() == 0
 
 
 async def test_that_the_environments_connection_is_changed_there_only(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from crm.inbox.notes.models import ConversationNote
 
 
@@ -36,15 +37,7 @@ async def list_notes(
         ConversationNote.workspace_id == workspace_id,
         ConversationNote.conversation_id == conversation_id,
     )
-    if deleted_since is None:
-        query = query.where(ConversationNote.deleted_at.is_(None))
-    else:
-        query = query.where(ConversationNote.deleted_at > deleted_since)
+    query = query.where(shown(ConversationNote.deleted_at, deleted_since))
     if after is not None:
         query = query.where(ConversationNote.id > after)
     return list((await session.execute(query.order_by(ConversationNote.id).limit(limit))).scalars())
-
-
-async def forget(session: AsyncSession, *, deleted_before: datetime) -> None:
-    """Delete for good what was put into the bin before then, in all workspaces."""
-    await session.execute(delete(ConversationNote).where(ConversationNote.deleted_at <= deleted_before))

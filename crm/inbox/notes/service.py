@@ -9,7 +9,7 @@ import json
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import bin_since, check_restorable, erase_expired
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.inbox import events
@@ -100,8 +100,7 @@ async def list_notes(
 
 async def purge(db: Database) -> None:
     """Delete for good what was in the bin for its time."""
-    async with db.transaction() as session:
-        await repository.forget(session, deleted_before=bin_since(session))
+    await erase_expired(db, ConversationNote)
 
 
 def read_note(note: ConversationNote) -> NoteRead:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from crm.inbox.routing.models import RoutingRule
 
 
@@ -14,11 +15,9 @@ async def list_rules(
     session: AsyncSession, workspace_id: str, *, deleted_since: datetime | None = None
 ) -> list[RoutingRule]:
     """All rules in their order; with `deleted_since` those put into the bin since then instead."""
-    query = select(RoutingRule).where(RoutingRule.workspace_id == workspace_id)
-    if deleted_since is None:
-        query = query.where(RoutingRule.deleted_at.is_(None))
-    else:
-        query = query.where(RoutingRule.deleted_at > deleted_since)
+    query = select(RoutingRule).where(
+        RoutingRule.workspace_id == workspace_id, shown(RoutingRule.deleted_at, deleted_since)
+    )
     return list((await session.execute(query.order_by(RoutingRule.position, RoutingRule.id))).scalars())
 
 
@@ -40,8 +39,3 @@ async def last_position(session: AsyncSession, workspace_id: str) -> int:
     query = select(func.max(RoutingRule.position)).where(RoutingRule.workspace_id == workspace_id)
     found = (await session.execute(query)).scalar_one()
     return -1 if found is None else found
-
-
-async def forget(session: AsyncSession, *, deleted_before: datetime) -> None:
-    """Delete for good what was put into the bin before then, in all workspaces."""
-    await session.execute(delete(RoutingRule).where(RoutingRule.deleted_at <= deleted_before))

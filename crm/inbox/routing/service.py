@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import bin_since, check_restorable, erase_expired
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError
 from agentflow.kit.ids import new_id
@@ -127,8 +127,7 @@ async def read_rule(session: AsyncSession, rule: RoutingRule) -> RuleRead:
 
 async def purge(db: Database) -> None:
     """Delete for good what was in the bin for its time."""
-    async with db.transaction() as session:
-        await repository.forget(session, deleted_before=bin_since(session))
+    await erase_expired(db, RoutingRule)
 
 
 async def _check_room(session: AsyncSession, workspace_id: str) -> None:

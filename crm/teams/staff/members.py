@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from crm.teams.errors import DefaultTeamNeeded, MissingScope, NameTaken, NotInTeam, RecordNotFound
 from crm.teams.models import Team, TeamMember
@@ -71,11 +71,11 @@ async def delete_team(session: AsyncSession, workspace_id: str, team_id: str) ->
 
 
 async def restore_team(session: AsyncSession, workspace_id: str, team_id: str) -> Team:
-    """Back from the bin, with its members. Raises RecordNotFound, NameTaken."""
-    since = bin_since(session)
-    team = await repository.find_team_in_bin(session, workspace_id, team_id, since=since)
+    """Back from the bin, with its members. Raises RecordNotFound, TooLateToRestore, NameTaken."""
+    team = await repository.find_team_in_bin(session, workspace_id, team_id)
     if team is None:
         raise RecordNotFound("There is no such team in the bin.")
+    check_restorable(session, team.deleted_at)
     if await find_team_by_name(session, workspace_id, team.name) is not None:
         raise NameTaken(f"Another team is called {team.name} by now; rename that one first.")
     team.deleted_at = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import shown
 from agentflow.kit.db import upsert
 from crm.teams.models import (
     LoginPlace,
@@ -47,12 +48,12 @@ async def find_any_by_email(session: AsyncSession, email: str) -> StaffMember | 
     return (await session.execute(query)).scalars().first()
 
 
-async def find_in_bin(
-    session: AsyncSession, workspace_id: str, staff_id: str, *, since: datetime
-) -> StaffMember | None:
-    """A staff member of this workspace deleted since then."""
+async def find_in_bin(session: AsyncSession, workspace_id: str, staff_id: str) -> StaffMember | None:
+    """A staff member of this workspace in the bin."""
     query = select(StaffMember).where(
-        StaffMember.workspace_id == workspace_id, StaffMember.id == staff_id, StaffMember.deleted_at > since
+        StaffMember.workspace_id == workspace_id,
+        StaffMember.id == staff_id,
+        StaffMember.deleted_at.is_not(None),
     )
     return (await session.execute(query)).scalar_one_or_none()
 
@@ -67,7 +68,9 @@ async def list_staff(
     team_id: str | None = None,
 ) -> list[StaffMember]:
     """Staff of this workspace by id; ids sort by time."""
-    query = _listed(select(StaffMember).where(StaffMember.workspace_id == workspace_id), deleted_since)
+    query = select(StaffMember).where(
+        StaffMember.workspace_id == workspace_id, shown(StaffMember.deleted_at, deleted_since)
+    )
     if team_id is not None:
         query = query.where(
             StaffMember.id.in_(select(TeamMember.staff_id).where(TeamMember.team_id == team_id))
@@ -75,12 +78,6 @@ async def list_staff(
     if after is not None:
         query = query.where(StaffMember.id > after)
     return list((await session.execute(query.order_by(StaffMember.id).limit(limit))).scalars())
-
-
-def _listed(query: Select[StaffMember], deleted_since: datetime | None) -> Select[StaffMember]:
-    if deleted_since is None:
-        return query.where(StaffMember.deleted_at.is_(None))
-    return query.where(StaffMember.deleted_at > deleted_since)
 
 
 async def other_admins(session: AsyncSession, workspace_id: str, staff_id: str, role: str) -> int:
@@ -201,11 +198,11 @@ async def member_ids(session: AsyncSession, workspace_id: str, team_id: str) -> 
     return list((await session.execute(query)).scalars())
 
 
-async def find_team_in_bin(
-    session: AsyncSession, workspace_id: str, team_id: str, *, since: datetime
-) -> Team | None:
-    """A team of this workspace deleted since then."""
-    query = select(Team).where(Team.workspace_id == workspace_id, Team.id == team_id, Team.deleted_at > since)
+async def find_team_in_bin(session: AsyncSession, workspace_id: str, team_id: str) -> Team | None:
+    """A team of this workspace in the bin."""
+    query = select(Team).where(
+        Team.workspace_id == workspace_id, Team.id == team_id, Team.deleted_at.is_not(None)
+    )
     return (await session.execute(query)).scalar_one_or_none()
 
 

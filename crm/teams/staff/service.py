@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since
+from agentflow.kit.bin import bin_since, check_restorable
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.teams.errors import AddressTaken, AlreadyAccepted, LastAdmin, RecordNotFound
@@ -150,11 +150,14 @@ async def delete_staff(session: AsyncSession, who: Principal, staff_id: str) -> 
 
 
 async def restore_staff(session: AsyncSession, who: Principal, staff_id: str) -> StaffMember:
-    """Back from the bin, with the password, the role and the teams of before. Raises RecordNotFound."""
-    since = bin_since(session)
-    staff = await repository.find_in_bin(session, who.workspace_id, staff_id, since=since)
+    """Back from the bin, with the password, the role and the teams of before.
+
+    Raises RecordNotFound, TooLateToRestore.
+    """
+    staff = await repository.find_in_bin(session, who.workspace_id, staff_id)
     if staff is None:
         raise RecordNotFound("There is no such staff member in the bin.")
+    check_restorable(session, staff.deleted_at)
     check_grant(who, SCOPES[Role(staff.role)])
     staff.deleted_at = None
     await session.flush()

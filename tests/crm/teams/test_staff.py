@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from agentflow.kit.bin import TooLateToRestore
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
 from agentflow.kit.errors import TooMany
@@ -178,7 +179,7 @@ async def test_that_whoever_is_deleted_is_out_at_once_and_can_come_back(
     clock.advance(timedelta(days=30))
     await staff.forget_deleted(office.db)
     async with office.db.transaction() as session:
-        with pytest.raises(RecordNotFound):
+        with pytest.raises(TooLateToRestore):
             await staff.restore_staff(session, office.admin, bob.id)
         await staff.invite(session, office.admin, BOB)  # the address is free again
 
