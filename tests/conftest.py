@@ -237,13 +237,19 @@ def other_workspace_key(live_app: LiveApp) -> str:
     return asyncio.run(make_workspace(live_app.home))
 
 
-async def make_workspace(home: Path, database_url: str | None = None) -> str:
-    database = Database(Settings.model_validate({"home": home, "database_url": database_url}))
+async def make_workspace(home: Path) -> str:
+    database = Database(Settings.model_validate({"home": home}))
+    secret = await add_workspace(database)
+    await database.close()
+    return secret
+
+
+async def add_workspace(database: Database) -> str:
+    """Gives an API key of it, with every scope."""
     async with database.transaction() as session:
         workspace = await teams.create_workspace(session, name="Other", time_zone="UTC", locale="en")
         data = ApiKeyCreate(name="all", scopes=list(Scope))
         _, secret = await teams.create_key(session, workspace.id, data)
-    await database.close()
     return secret
 
 

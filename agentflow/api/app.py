@@ -65,9 +65,9 @@ class Linked(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """The schema, with links."""
-        schema = super().openapi()
-        add_links(schema)
-        return schema
+        if self.openapi_schema is None:
+            add_links(super().openapi())
+        return super().openapi()
 
 
 def create_app(settings: Settings, start: Start) -> FastAPI:

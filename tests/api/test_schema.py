@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -26,8 +27,9 @@ from schemathesis.specs.openapi.checks import (
 
 from agentflow.api.app import create_app
 from agentflow.bootstrap import Application
+from agentflow.kit.db import Database
 from agentflow.kit.settings import Settings
-from tests.conftest import make_workspace
+from tests.conftest import MANY, add_workspace
 from tests.e2e.live import LiveApp
 
 # The application behind is only opened when it serves; its schema is known without it.
@@ -104,16 +106,34 @@ def _linked() -> dict[str, list[str]]:
     return chains
 
 
-def test_that_no_chain_of_requests_breaks_the_server(fresh_app: LiveApp) -> None:
-    fresh_app.start()
+@pytest.fixture(params=["sqlite", "postgres"])
+def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveApp]:
+    if request.param == "sqlite":
+        yield request.getfixturevalue("live_app")
+        return
+    with request.getfixturevalue("new_postgres_database")() as url:
+        own = LiveApp(tmp_path / "home", url, MANY).start()
+        yield own
+        own.stop()
+
+
+@pytest.fixture
+def new_key(app: LiveApp) -> Iterator[Callable[[], str]]:
+    """Makes a key of a workspace of its own."""
+    database = Database(Settings.model_validate({"home": app.home, "database_url": app.database_url}))
+    with asyncio.Runner() as runner:
+        yield lambda: runner.run(add_workspace(database))
+        runner.run(database.close())
+
+
+def test_that_no_chain_of_requests_breaks_the_server(app: LiveApp, new_key: Callable[[], str]) -> None:
     linked, reached, broken = _chained(), set[str](), list[str]()
 
     def setup(machine: Any) -> None:  # noqa: ANN401
-        # What a chain meets does not depend on those before it, so every run draws the same ones.
-        machine.key = asyncio.run(make_workspace(fresh_app.home, fresh_app.database_url))
+        machine.key = new_key()  # no chain meets what others left behind, so every run draws the same ones
 
     def call_with(machine: Any, _case: object) -> dict[str, Any]:  # noqa: ANN401
-        return {"base_url": fresh_app.url, "headers": {"Authorization": f"Bearer {machine.key}"}}
+        return {"base_url": app.url, "headers": {"Authorization": f"Bearer {machine.key}"}}
 
     def look(_machine: object, response: Any, case: Any, **_: object) -> None:  # noqa: ANN401
         if response.status_code >= 500:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from crm.teams.permissions import SCOPES
 from crm.teams.schemas import Role, Scope
-from tests.api.test_walk import filled, is_problem, routes
+from tests.api.test_walk import Route, filled, is_problem, routes, walk
 from tests.e2e.live import LiveApp
 from tests.people import add_person, browser_of, log_in
 
@@ -18,15 +17,17 @@ from tests.people import add_person, browser_of, log_in
 OWN = "/api/v1/auth/"
 
 
-def asked(app: LiveApp) -> Iterator[tuple[str, str, frozenset[Scope]]]:
+def asked(app: LiveApp) -> list[Route]:
     """Every route that asks for a scope."""
-    for method, path, operation in routes(app):
-        if not path.startswith(OWN):
-            yield method, path, frozenset(Scope(scope) for scope in operation["x-scopes"])
+    return [route for route in routes(app) if not route[1].startswith(OWN)]
+
+
+def scopes_of(operation: dict[str, Any]) -> frozenset[Scope]:
+    return frozenset(Scope(scope) for scope in operation["x-scopes"])
 
 
 def test_that_every_route_asks_for_a_scope(live_app: LiveApp) -> None:
-    without = [(method, path) for method, path, scopes in asked(live_app) if not scopes]
+    without = [(method, path) for method, path, operation in asked(live_app) if not scopes_of(operation)]
     assert without == [], "take a caller such as ContactsReader of agentflow/api/deps.py"
 
 
@@ -43,29 +44,36 @@ def test_that_a_lesser_role_reaches_what_the_matrix_gives_and_nothing_else(
 ) -> None:
     with browser_of(live_app) as browser:
         log_in(browser, add_person(live_app, role=role))
-        refused = 0
-        for method, path, scopes in asked(live_app):
-            allowed = scopes <= SCOPES[role]
+
+        def is_refused(route: Route) -> bool:
+            method, path, operation = route
+            allowed = scopes_of(operation) <= SCOPES[role]
             if allowed and (method != "get" or path.endswith("/events")):
-                continue  # what may be changed, or follows events without an end, is tried elsewhere
+                return False  # what may be changed, or follows events without an end, is tried elsewhere
             target = filled(path, "x_1").removeprefix("/api/v1")
             answer = browser.request(method, target, json=None if method == "get" else {})
             told = (method, path, answer.status_code, answer.text[:200])
             if allowed:
                 assert answer.status_code in (200, 404, 422), told
-            else:
-                assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope"), told
-                refused += 1
-        assert refused > 15
+                return False
+            assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope"), told
+            return True
+
+        assert walk(asked(live_app), is_refused) > 15
 
 
 @pytest.mark.parametrize("how", ["expired", "revoked", "deleted"])
 def test_that_a_credential_that_has_ended_opens_nothing(live_app: LiveApp, how: str) -> None:
     headers = ended(live_app, how)
-    for method, path, _ in routes(live_app):
+
+    def visit(route: Route) -> bool:
+        method, path, _ = route
         status, body = live_app.call(method.upper(), filled(path, "x_1"), {}, headers=headers)
         assert status == 401, (how, method, path, body)
-        assert is_problem(body, 401)
+        return is_problem(body, 401)
+
+    found = list(routes(live_app))
+    assert walk(found, visit) == len(found)
 
 
 def ended(app: LiveApp, how: str) -> dict[str, str]:

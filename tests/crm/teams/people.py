@@ -9,15 +9,15 @@ from agentflow.kit.db import Database
 from agentflow.kit.mail import Mail, MailDeps
 from crm.teams import service as teams
 from crm.teams.models import StaffMember
-from crm.teams.passwords import hash_password
 from crm.teams.permissions import SCOPES
 from crm.teams.schemas import Role
 from crm.teams.service import Principal
 from crm.teams.staff import links
+from tests.people import quick_hash
 from tests.talk import JobRecorder
 
 PASSWORD = "correct horse battery"
-HASH = hash_password(PASSWORD)
+HASH = quick_hash(PASSWORD)
 
 
 @dataclass

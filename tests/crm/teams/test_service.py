@@ -8,9 +8,10 @@ from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
 from crm.teams import service as teams
 from crm.teams.errors import MissingScope, NoCredential, RecordNotFound, WeakPassword, WrongCredentials
-from crm.teams.passwords import check_strength, hash_password
+from crm.teams.passwords import check_strength
 from crm.teams.schemas import ApiKeyCreate, Scope, TeamCreate
 from crm.teams.service import Principal
+from tests.people import quick_hash
 
 FIRST = "first password 1"
 SECOND = "another long one 2"
@@ -20,7 +21,7 @@ async def make_person(db: Database, email: str = "ada@shop.example") -> str:
     async with db.transaction() as session:
         workspace = await teams.create_workspace(session, name="Shop", time_zone="UTC", locale="en")
         await teams.create_staff_member(
-            session, workspace.id, email=email, name="Ada", password_hash=hash_password(FIRST)
+            session, workspace.id, email=email, name="Ada", password_hash=quick_hash(FIRST)
         )
         return workspace.id
 
@@ -98,7 +99,7 @@ async def test_that_resetting_a_password_ends_every_login(db: Database) -> None:
     await make_person(db)
     done = await teams.log_in(db, email="ada@shop.example", password=FIRST)
     async with db.transaction() as session:
-        await teams.reset_password(session, email="ada@shop.example", password_hash=hash_password(SECOND))
+        await teams.reset_password(session, email="ada@shop.example", password_hash=quick_hash(SECOND))
         with pytest.raises(NoCredential):
             await teams.principal_of_login(session, done.token)
     assert (await teams.log_in(db, email="ada@shop.example", password=SECOND)).staff.must_change_password
