@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import (
+    ColumnElement,
     DateTime,
     Dialect,
     MetaData,
@@ -285,6 +286,11 @@ def upsert(session: AsyncSession, table: type[Base] | Table) -> postgresql.Inser
     if session.get_bind().dialect.name == "sqlite":
         return cast(postgresql.Insert, insert_into_sqlite(table))
     return postgresql.insert(table)
+
+
+def finds_one(query: Select[Any]) -> ColumnElement[bool]:
+    """What EXISTS says, asked row by row: for EXISTS PostgreSQL may find all that any row could ask for."""
+    return query.limit(1).scalar_subquery().is_not(None)
 
 
 def word_keys(session: AsyncSession) -> list[bytes]:

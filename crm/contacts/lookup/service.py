@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from crm.contacts.lookup.repository import having_label, having_word, names_of
+from crm.contacts.lookup.repository import has_word, having_label, having_word, names_of
 
-__all__ = ["having_label", "having_word", "names_of"]
+__all__ = ["has_word", "having_label", "having_word", "names_of"]

@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.db import finds_one
 from crm.contacts.lookup import service as contacts
 from crm.inbox.models import Conversation
 from crm.inbox.words.models import ConversationWord
@@ -40,7 +41,7 @@ async def search(
     order = (Conversation.last_message_at, Conversation.id)
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     query = select(Conversation).where(Conversation.workspace_id == workspace_id)
-    left = sorted(sought, key=lambda one: len(one.word), reverse=True)  # long words are the rarer ones
+    left = sorted(sought, key=_rarity, reverse=True)
     for one in left:
         few = await _few(session, workspace_id, one, is_sqlite)
         if few is not None:
@@ -54,23 +55,26 @@ async def search(
     return list((await session.execute(query)).scalars())
 
 
+def _rarity(sought: Sought) -> tuple[bool, int]:
+    """Numbers are rarer than words, and long words than short ones, mostly."""
+    return any(letter.isdecimal() for letter in sought.word), len(sought.word)
+
+
 async def _few(
     session: AsyncSession, workspace_id: str, sought: Sought, is_sqlite: bool
 ) -> frozenset[str] | None:
     """The conversations with a word; None when there are many."""
-    said = select(ConversationWord.conversation_id).where(_is_said(workspace_id, sought))
-    known = contacts.having_word(workspace_id, sought.word, sqlite=is_sqlite).subquery()
-    theirs = (
-        select(Conversation.id)
-        .join(known, Conversation.contact_id == known.c[0])
-        .where(Conversation.workspace_id == workspace_id)
-    )
-    found: frozenset[str] = frozenset()
-    for query in (said, theirs):
-        found = found.union((await session.execute(query.limit(_FEW + 1))).scalars())
-        if len(found) > _FEW:
-            return None
-    return found
+    said = select(ConversationWord.conversation_id).where(_is_said(workspace_id, sought)).limit(_FEW + 1)
+    known = contacts.having_word(workspace_id, sought.word, sqlite=is_sqlite).limit(_FEW + 1)
+    found = frozenset((await session.execute(said)).scalars())
+    if len(found) > _FEW:
+        return None
+    people = frozenset((await session.execute(known)).scalars())
+    if len(people) > _FEW:
+        return None
+    # By the contact alone, which is of this workspace: SQLite would walk all conversations of the workspace.
+    theirs = select(Conversation.id).where(Conversation.contact_id.in_(people))
+    return found.union((await session.execute(theirs)).scalars())
 
 
 def _is_said(workspace_id: str, sought: Sought) -> ColumnElement[bool]:
@@ -78,9 +82,11 @@ def _is_said(workspace_id: str, sought: Sought) -> ColumnElement[bool]:
 
 
 def _holds(workspace_id: str, sought: Sought, is_sqlite: bool) -> ColumnElement[bool]:
-    said = exists().where(_is_said(workspace_id, sought), ConversationWord.conversation_id == Conversation.id)
-    known = contacts.having_word(workspace_id, sought.word, sqlite=is_sqlite).subquery()
-    return or_(said, exists().where(known.c[0] == Conversation.contact_id))
+    said = select(ConversationWord.conversation_id).where(
+        _is_said(workspace_id, sought), ConversationWord.conversation_id == Conversation.id
+    )
+    known = contacts.has_word(Conversation.contact_id, workspace_id, sought.word, sqlite=is_sqlite)
+    return or_(finds_one(said), known)
 
 
 async def last_messages(

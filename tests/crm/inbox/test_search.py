@@ -16,6 +16,7 @@ from crm.contacts.schemas import ContactUpdate
 from crm.inbox import service as inbox
 from crm.inbox.models import Conversation
 from crm.inbox.schemas import ConversationFilter
+from crm.inbox.search import repository
 from crm.inbox.search import service as search
 from crm.inbox.search.schemas import ConversationSearch, Found
 from crm.inbox.words import indexing
@@ -53,7 +54,11 @@ def test_that_a_text_is_cut_into_folded_words(text: str, words: list[str]) -> No
     assert words_of(text) == words
 
 
-async def test_that_every_word_must_stand_in_the_conversation(talk: Talk) -> None:
+@pytest.mark.parametrize("few", [0, 1000], ids=["common words", "rare words"])
+async def test_that_every_word_must_stand_in_the_conversation(
+    talk: Talk, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "_FEW", few)
     first = await talk.say("My parcel to Utrecht is late")
     here = first.conversation_id
     await talk.say("The PARCEL number is 4711", visitor="vis_1")
@@ -69,7 +74,9 @@ async def test_that_every_word_must_stand_in_the_conversation(talk: Talk) -> Non
     assert await found(talk, "open") == [here], "what the agent said counts as well"
 
 
-async def test_that_what_is_known_of_the_contact_counts_with_what_was_said(talk: Talk) -> None:
+async def test_that_what_is_known_of_the_contact_counts_with_what_was_said(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorded = await talk.say("Where is my parcel?")
     contact_id = (await talk.conversation(recorded.conversation_id)).contact_id
     async with talk.db.transaction() as session:
@@ -83,11 +90,13 @@ async def test_that_what_is_known_of_the_contact_counts_with_what_was_said(talk:
         )
         await contacts.update_contact(session, talk.workspace_id, contact_id, known)
         [label] = await labels.list_labels(session, talk.workspace_id, deleted=False, after=None, limit=5)
-    assert await found(talk, "hopper parcel") == [recorded.conversation_id]
-    assert await found(talk, "hopp") == [recorded.conversation_id]
-    for query in ("HOTLEAD", "cobol", "parcel navy grace", "+31201234567"):
-        assert await found(talk, query) == [recorded.conversation_id], query
-    assert await found(talk, "hopper lost") == []
+    await talk.say("Nobody in particular", visitor="vis_2")
+    for few in (0, 1000):  # words are common, and rare
+        monkeypatch.setattr(repository, "_FEW", few)
+        for query in ("hopper parcel", "opp", "HOTLEAD", "lead", "cob", "parcel navy grac", "1201234"):
+            assert await found(talk, query) == [recorded.conversation_id], query
+        for query in ("hopper lost", "hopper nobody", "99999"):
+            assert await found(talk, query) == [], query
     for label_id, expected in ((label.id, [recorded.conversation_id]), ("lbl_none", [])):
         async with talk.db.read() as session:
             wanted = ConversationFilter(label_id=label_id)
