@@ -97,12 +97,18 @@ async def _malformed(_request: Request, error: Exception) -> JSONResponse:
 
 def _complaint(item: Mapping[str, Any]) -> str:
     """What is wrong with a field; of our own checks their words, without the name of the exception."""
-    return str(item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]).rstrip(".")
+    said = item["ctx"]["error"] if item["type"] == "value_error" else _PLAIN.get(item["type"], item["msg"])
+    return str(said).rstrip(".")
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    refusal = AppError(f"{error.detail.rstrip('.')}.", code=_HTTP_CODES.get(error.status_code, "http_error"))
+    detail = f"{error.detail.rstrip('.')}."
+    if error.status_code == 404:
+        detail = "There is no such address; /api/docs lists those of the API."
+    elif error.status_code == 405:
+        detail = f"This address does not take {request.method}."
+    refusal = AppError(detail, code=_HTTP_CODES.get(error.status_code, "http_error"))
     return problem(refusal.problem() | {"status": error.status_code}, error.headers)
 
 
@@ -111,4 +117,5 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     return problem(AppError("Something went wrong on our side; it was logged.").problem())
 
 
+_PLAIN = {"json_invalid": "This is not JSON", "extra_forbidden": "There is no such field"}
 _HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}

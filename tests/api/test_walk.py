@@ -226,13 +226,19 @@ def test_that_malformed_json_is_a_problem(live_app: LiveApp, body: bytes) -> Non
         status, answer = live_app.call("POST", f"/api/v1{path}", body, token=live_app.api_key)
         assert status in (400, 422), (path, body[:20], answer)
         assert is_problem(answer, status)
+    assert body != b"{" or answer["detail"] == "body.1: This is not JSON."
 
 
 def test_that_unknown_paths_and_methods_are_problems(live_app: LiveApp) -> None:
-    for method, path, expected in (("GET", "/api/v1/nothing", 404), ("DELETE", "/api/v1/teams", 405)):
+    nowhere = "There is no such address; /api/docs lists those of the API."
+    for method, path, expected, said in (
+        ("GET", "/api/v1/nothing", 404, nowhere),
+        ("DELETE", "/api/v1/teams", 405, "This address does not take DELETE."),
+    ):
         status, body = live_app.call(method, path, token=live_app.api_key)
         assert status == expected
         assert is_problem(body, expected)
+        assert body["detail"] == said
 
 
 def test_that_a_body_above_the_limit_is_refused(live_app: LiveApp) -> None:
