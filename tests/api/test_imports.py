@@ -1,4 +1,4 @@
-"""An import over HTTP with the durable engine: upload, map, try out, commit; sample and export."""
+"""An import over HTTP with the durable engine: upload, map, try out, commit, undo; sample and export."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ def test_that_a_file_is_imported_and_its_export_changes_nothing(live_app: LiveAp
     assert [line.split(",")[1] for line in filtered.splitlines()[1:]] == ['"Ada"']
     bad = {"filter": {"property": "nothing", "operator": "equals", "value": "x"}}
     assert live_app.api("POST", "/contact-exports", bad)[1]["code"] == "unknown_property"
+    undone = live_app.api("POST", f"/contact-imports/{done['id']}/undo")[1]
+    assert undone == {"binned": 2, "kept": 0, "updated": 0}
     assert live_app.api("DELETE", f"/contact-imports/{done['id']}")[0] == 204
     assert live_app.api("GET", f"/contact-imports/{done['id']}")[0] == 404
 

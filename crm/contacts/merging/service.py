@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from agentflow.kit.bin import BIN_DAYS, bin_since
 from agentflow.kit.db import Database, now
 from agentflow.kit.events import publish
 from agentflow.kit.ids import new_id
@@ -29,7 +30,6 @@ from crm.contacts.schemas import ContactRead
 from crm.contacts.writing import keys_of, shown_name
 from crm.teams.service import Principal
 
-UNDO_DAYS = 30
 MERGED, UNMERGED = "contact_merged", "contact_unmerged"
 _FILLED = (
     "first_name",
@@ -105,8 +105,8 @@ async def undo(session: AsyncSession, who: Principal, merge_id: str) -> MergeRea
         raise MergeNotFound("There is no such merge.")
     if done.undone_at is not None:
         raise CannotUndo("The merge was undone already.")
-    if now(session) - done.merged_at > timedelta(days=UNDO_DAYS):
-        raise CannotUndo(f"A merge can be undone for {UNDO_DAYS} days.")
+    if done.merged_at < bin_since(session):
+        raise CannotUndo(f"A merge can be undone for {BIN_DAYS} days.")
     found = await repository.lock_contacts(session, who.workspace_id, [done.survivor_id, done.merged_id])
     survivor, other = found[done.survivor_id], found[done.merged_id]
     if survivor.merged_into_id is not None:
@@ -153,7 +153,7 @@ async def list_duplicates(session: AsyncSession, workspace_id: str, contact_id: 
 async def purge(db: Database) -> None:
     """Forget how to undo merges that are too old for it."""
     async with db.transaction() as session:
-        await repository.forget_moves(session, now(session) - timedelta(days=UNDO_DAYS))
+        await repository.forget_moves(session, bin_since(session))
 
 
 def _read(done: ContactMerge) -> MergeRead:
@@ -164,5 +164,5 @@ def _read(done: ContactMerge) -> MergeRead:
         merged_by=done.merged_by,
         merged_at=done.merged_at,
         undone_at=done.undone_at,
-        undo_until=done.merged_at + timedelta(days=UNDO_DAYS),
+        undo_until=done.merged_at + timedelta(days=BIN_DAYS),
     )
