@@ -53,9 +53,10 @@ async def export_contact(
 
     Internal notes and reminders are in the export of the workspace.
     """
-    response.headers.update(attachment(f"{contact_id}.json"))
     async with app.db.read() as session:
-        return await exporting.of_contact(session, who.workspace_id, contact_id)
+        found = await exporting.of_contact(session, who.workspace_id, contact_id)
+    response.headers.update(attachment(f"{contact_id}.json"))  # an id of ours by now: a header holds no other
+    return found
 
 
 @router.post("/workspace/export", status_code=202)

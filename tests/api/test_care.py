@@ -19,6 +19,7 @@ def test_that_a_contact_is_erased_by_a_job_and_the_report_names_every_store(live
     assert live_app.api("PATCH", f"/contacts/{contact}", {"emails": ["mira.vos@example.com"]})[0] == 200
     status, own = live_app.api("GET", f"/contacts/{contact}/export")
     assert (status, own["contact_addresses"][0]["value"]) == (200, "mira.vos@example.com")
+    assert live_app.api("GET", "/contacts/%E2%82%AC%0A/export")[0] == 404, "and no header that cannot be sent"
 
     status, asked = live_app.api("POST", f"/contacts/{contact}/erase")
     assert (status, asked["state"]) == (202, "queued")
