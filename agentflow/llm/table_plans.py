@@ -232,9 +232,13 @@ def _counted(reading: Reading) -> TableQuery | None:
         return None
     times = reading.found(say.TIMES)
     asked = None if times else target_of(reading)
+    if asked is not None and many is not None and _counts_things(reading, many, asked):
+        asked = None
     reading.use(match)
     reading.use(times)
-    apart = (reading.table.key, *columns_of_role(reading.table, "date"))  # never added up
+    prices = columns_of_role(reading.table, "price")  # "price per day" is no date
+    dates = [column for column in columns_of_role(reading.table, "date") if column not in prices]
+    apart = (reading.table.key, *dates)  # never added up
     if asked is not None and asked.kind == "number" and not is_year(asked) and asked not in apart:
         return _amount(reading, asked)
     read_conditions(reading, asked=asked)
@@ -248,6 +252,18 @@ def _counted(reading: Reading) -> TableQuery | None:
     if asked is not None and (distinct or (repeats and not reading.where)):
         return _query(reading, [asked], "count_distinct")
     return _query(reading, [reading.table.key], "count")
+
+
+def _counts_things(reading: Reading, many: re.Match[str], asked: Column) -> bool:
+    """ "How many lamps cost less than 50 euro" asks for lamps; "how many euros" and "hoeveel kost" do not."""
+    links = reading.links
+    place = links.place_of(many.end())
+    if asked not in columns_of_role(reading.table, "price") or place == len(links.words):
+        return False
+    word = links.words[place]
+    asking = next(pattern for role, pattern, _ in say.ROLES if role == "price")
+    named = any(place in one.words for one in links.columns)
+    return not (named or word in say.STOP or word in say.MONEY or asking.fullmatch(word))
 
 
 def _amount(reading: Reading, asked: Column) -> TableQuery | None:

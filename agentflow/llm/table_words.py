@@ -49,6 +49,7 @@ MOST_OF = _any(
 )  # fmt: skip
 LISTED = _any(r"listed", r"list", r"chart", r"table", r"lijst", r"tabel", r"liste", r"tabelle", r"aufgefuhrt")
 HOW_LONG = _any(r"how long", r"hoe lang", r"wie lange?")
+MONEY = frozenset({"euro", "euros", "dollar", "dollars", "pound", "pounds", "money", "geld", "pfund"})
 HOW_MANY = _any(r"how many", r"hoeveel", r"wie ?viele?")
 NEXT = _any(
     r"(?:right|directly|immediately|just )?\s?after", r"next", r"following", r"follows",

@@ -87,6 +87,9 @@ def said(question: str, language: str = "en") -> list[str] | None:
         ("Welke boot is de langste?", ["Noordster: 12,40 (Lengte (m))"]),
         ("Welke boot kost meer dan 1000 euro per dag?", ["Noordster"]),
         ("Welke boot is gebouwd na 2010?", ["Noordster"]),
+        ("Hoeveel boten kosten minder dan 150 euro per dag?", ["2: De Zwaluw; Oude Tjotter"]),
+        ("Hoeveel kost de Waterlelie per dag?", ["Waterlelie: € 185,50"]),
+        ("Hoeveel euro kost de Waterlelie per dag?", ["Waterlelie: € 185,50"]),
         ("Wann ist der Eintritt von Jonas Ruf?", ["Jonas Ruf: 1. Mai 2021"]),
         ("Wie viele Urlaubstage hat Mina Vogt?", ["Mina Vogt: 30 (Urlaubstage)"]),
         ("Wer hat die meisten Urlaubstage?", ["Mina Vogt: 30 (Urlaubstage)"]),
@@ -103,6 +106,7 @@ def test_that_a_question_is_answered_from_its_cells(question: str, expected: lis
         ("What is the most expensive bike?", ["Condor: 2100 (Price)"]),
         ("How many bikes are in stock in total?", ["In stock, total: 23"]),
         ("Which bikes are out of stock?", ["Bever"]),
+        ("How many bikes cost less than 1000 euro?", ["2: Anser; Duif"]),
         ("Which boat is the cheapest?", None),
     ],
 )
