@@ -55,6 +55,7 @@ async def export_contact(
     """
     async with app.db.read() as session:
         found = await exporting.of_contact(session, who.workspace_id, contact_id)
+    exported(1)
     response.headers.update(attachment(f"{contact_id}.json"))  # an id of ours by now: a header holds no other
     return found
 

@@ -14,6 +14,7 @@ from agentflow.api.idempotency import IdempotentRoute
 from agentflow.api.imports import AS_CSV, CSV, attachment
 from agentflow.bootstrap import Application
 from agentflow.kit.pagination import Page, decode_cursor, page_of, position_in_time
+from crm.audit.note import exported
 from crm.inbox import service as inbox
 from crm.inbox.schemas import (
     Assignment,
@@ -158,6 +159,7 @@ async def export_messages(
     conversation_id: str, app: App, who: InboxReader, _exporter: ContactsExporter
 ) -> StreamingResponse:
     """All that was said, as CSV that spreadsheets open safely; internal notes are not in it."""
+    exported(1)
     lines = await messages_csv(app.db, who.workspace_id, conversation_id)
     return StreamingResponse(lines, media_type=CSV, headers=attachment(f"{conversation_id}.csv"))
 

@@ -24,6 +24,7 @@ from agentflow.kit.jobs import enqueue
 
 KEPT = timedelta(days=7)
 FOLDER = "exports"
+FILES = "contact_files"
 # People and what was said; staff's credentials and the agents' configuration are not in it.
 TABLES = (
     "contacts",
@@ -33,8 +34,11 @@ TABLES = (
     "contact_values",
     "labels",
     "contact_labels",
+    "contact_lists",
+    "contact_list_members",
     "contact_notes",
     "contact_reminders",
+    FILES,
     "object_definitions",
     "object_records",
     "object_links",
@@ -48,10 +52,11 @@ INTERNAL = ("contact_notes", "contact_reminders", "conversation_notes")
 _NAMED = {
     "contact_properties": ("contact_values", "property_id"),
     "labels": ("contact_labels", "label_id"),
+    "contact_lists": ("contact_list_members", "list_id"),
     "object_records": ("object_links", "record_id"),
     "object_definitions": ("object_records", "definition_id"),
 }
-_OURS = {"workspace_id", "search_key", "owner_epoch", "attempt", "dedupe_key", "trace"}
+_OURS = {"workspace_id", "file_key", "search_key", "owner_epoch", "attempt", "dedupe_key", "trace"}
 
 
 async def request(session: AsyncSession, workspace_id: str, *, requested_by: str) -> ExportRead:
@@ -105,7 +110,7 @@ def read(export: Export) -> ExportRead:
 
 
 async def write(db: Database, files: Files, export_id: str) -> None:
-    """The job: a file for each table, a line for each row. Safe to repeat."""
+    """The job: a file for each table, a line for each row; the files by their ids. Safe to repeat."""
     async with db.read() as session:
         export = await repository.find_export_of_job(session, export_id)
     if export is None or export.state == "ready":
@@ -120,11 +125,24 @@ async def write(db: Database, files: Files, export_id: str) -> None:
                     async for page in repository.pages(db, name, export.workspace_id):
                         part.write("".join(_line(row) for row in page).encode())
                         rows[name] += len(page)
+            async for page in repository.pages(db, FILES, export.workspace_id):
+                for row in page:
+                    await _add_file(archive, files, row)
         stored = await files.put(f"{FOLDER}/{export_id}", _blocks(made))
     async with db.transaction() as session:
         done = await repository.find_export_of_job(session, export_id)
         if done is not None:
             done.state, done.bytes, done.rows = "ready", stored.size, json.dumps(rows)
+
+
+async def _add_file(archive: zipfile.ZipFile, files: Files, row: dict[str, Any]) -> None:
+    try:
+        content = await files.read(row["file_key"])
+    except NotFound:  # erased since it was listed
+        return
+    with archive.open(f"files/{row['id']}", "w", force_zip64=True) as part:
+        async for block in content:
+            part.write(block)
 
 
 async def give_up(db: Database, export_id: str) -> None:

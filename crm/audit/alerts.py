@@ -115,7 +115,7 @@ async def mail(deps: MailDeps, alert_id: str) -> None:
 
 _SUBJECTS = {
     AlertKind.FAILED_LOG_INS: "many log-ins failed",
-    AlertKind.MASS_EXPORT: "much was exported",
+    AlertKind.MASS_EXPORT: "many contacts were exported",
 }
 _TEXTS = {
     AlertKind.FAILED_LOG_INS: (
@@ -123,7 +123,7 @@ _TEXTS = {
         "If it was not one of you, make sure that everybody has a second factor.\n"
     ),
     AlertKind.MASS_EXPORT: (
-        "In “{workspace}” {count} contacts or messages were exported within an hour ({who}).\n"
+        "In “{workspace}” {count} contacts were exported within an hour ({who}).\n"
         "If that was not meant to happen, delete the staff member or revoke the API key.\n"
     ),
 }

@@ -366,6 +366,8 @@ async def test_that_everything_is_exported_and_an_erasure_takes_the_export_away(
         lines = archive.read("messages.jsonl").decode().splitlines()
         assert QUESTION in [json.loads(line)["text"] for line in lines]
         assert len(archive.read("contacts.jsonl").splitlines()) == 2
+        letters = [name for name in archive.namelist() if name.startswith("files/")]
+        assert [archive.read(name) for name in letters] == [b"Dear Ines Quintanilla, hello"] * 2
     assert [one["value"] for one in own["contact_addresses"]][0] == SECRETS[0]
     assert [one["text"] for one in own["messages"]][0] == QUESTION
     assert [one["name"] for one in own["labels"]] == ["vip"]
