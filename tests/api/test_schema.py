@@ -29,9 +29,18 @@ from agentflow.api.app import create_app
 from agentflow.bootstrap import Application
 from agentflow.kit.db import Database
 from agentflow.kit.settings import Settings
+from tests.api.test_walk import WALKED
 from tests.conftest import MANY, add_workspace
 from tests.e2e.live import LiveApp
 
+# Beginnings of chains that no generated body is good enough for.
+TAKEN: dict[str, object] = {
+    "POST /api/v1/object-definitions": WALKED,
+    "POST /api/v1/google-connections": {"name": "g", "client_id": "c", "client_secret": "s"},
+    "POST /api/v1/model-connections": {"name": "m", "base_url": "https://93.184.215.14/v1", "model": "m"},
+    "POST /api/v1/labels": {"name": "linked"},
+    "POST /api/v1/contact-views": {"name": "linked", "shared": True},
+}
 # The application behind is only opened when it serves; its schema is known without it.
 published = create_app(Settings(), lambda: nullcontext(cast(Application, None))).openapi()
 schema = schemathesis.openapi.from_dict(published)
@@ -99,6 +108,8 @@ def _linked() -> dict[str, list[str]]:
             links[label] = [
                 name for answer in operation["responses"].values() for name in answer.get("links", ())
             ]
+    # An erasure goes on after its answer: what comes next would differ from run to run.
+    links["POST /api/v1/contacts"].remove("erase_contact_api_v1_contacts__contact_id__erase_post")
     chains = {label: [label] for label, followed in links.items() if followed and "{" not in label}
     for reached in chains.values():
         for label in reached:  # it grows meanwhile
@@ -132,6 +143,10 @@ def test_that_no_chain_of_requests_breaks_the_server(app: LiveApp, new_key: Call
     def setup(machine: Any) -> None:  # noqa: ANN401
         machine.key = new_key()  # no chain meets what others left behind, so every run draws the same ones
 
+    def say_what_is_taken(_machine: object, case: Any) -> None:  # noqa: ANN401
+        if case.operation.label in TAKEN:
+            case.body = TAKEN[case.operation.label]
+
     def call_with(machine: Any, _case: object) -> dict[str, Any]:  # noqa: ANN401
         return {"base_url": app.url, "headers": {"Authorization": f"Bearer {machine.key}"}}
 
@@ -143,7 +158,12 @@ def test_that_no_chain_of_requests_breaks_the_server(app: LiveApp, new_key: Call
 
     for labels in _linked().values():
         machine = linked.include(name=labels).as_state_machine()
-        own = {"setup": setup, "get_call_kwargs": call_with, "validate_response": look}
+        own = {
+            "setup": setup,
+            "before_call": say_what_is_taken,
+            "get_call_kwargs": call_with,
+            "validate_response": look,
+        }
         never_first = {name: None for name in machine.root_rules if name.endswith("_id") or "_id_" in name}
         with suppress(FlakyStrategyDefinition):  # the server's own jobs went on meanwhile
             chains: Any = type("Chains", (machine,), own | never_first)
@@ -159,4 +179,4 @@ def test_that_no_chain_of_requests_breaks_the_server(app: LiveApp, new_key: Call
                 )
             )
     assert broken == []
-    assert len(reached) > 25, sorted(reached)
+    assert len(reached) > 35, sorted(reached)
