@@ -79,6 +79,20 @@ DIRECTIONS: tuple[tuple[re.Pattern[str], Literal["cheaper", "dearer"], bool], ..
     (_any(_DEARER), "dearer", False),
 )
 COMPARED = _any(_CHEAPER, _DEARER, _CHEAPEST, _DEAREST)
+# Words for one use; a table that knows none of them by the customer's word may know another.
+SAME_USE = tuple(
+    frozenset(group.split())
+    for group in (
+        "outside outdoor outdoors garden patio terrace balcony buiten buitenshuis tuin terras balkon "
+        "draussen aussen aussenbereich garten terrasse",
+        "inside indoor indoors binnen binnenshuis drinnen innen innenbereich",
+        "kids children child kinderen kind kinder",
+        "kitchen keuken kuche",
+        "bathroom badkamer badezimmer bad",
+        "bedroom slaapkamer schlafzimmer",
+        "office kantoor buro",
+    )
+)
 # What begins a message that leaves a need as it was but for one thing.
 LEANING = re.compile(
     r"(?:and|or|but|what about|how about|en|of|maar|und|oder|aber|for|voor|fur|something|iets|etwas)(?!\w)"

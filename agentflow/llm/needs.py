@@ -190,7 +190,7 @@ def _fitting(need: Need, table: TypedTable, found: SearchResult, embedder: Embed
         return _items(table) if limited or need.direction else []
     if any(alike(word, part) for word in need.words for part in _headers(table, price)):
         return []  # asks about a column: "in stock", "material"
-    hits = {word: _rows_with(word, table) for word in need.words}
+    hits = {word: _rows_with(word, table) or _rows_of_use(word, table) for word in need.words}
     known = sum(bool(rows) for rows in hits.values())
     if need.uses and not any(hits[word] for word in need.uses):
         rows = _near(" ".join(need.uses), table, found, embedder)
@@ -227,6 +227,15 @@ def _rows_with(word: str, table: TypedTable) -> dict[int, float]:
         for part, holding in column.rows_by_stem.items():
             if alike(word, part):
                 rows |= {row: max(weight, rows.get(row, 0.0)) for row in holding}
+    return rows
+
+
+def _rows_of_use(word: str, table: TypedTable) -> dict[int, float]:
+    """The rows that hold another word for the same use."""
+    others = (other for group in say.SAME_USE if word in group for other in group)
+    rows: dict[int, float] = {}
+    for other in others:
+        rows |= _rows_with(other, table)
     return rows
 
 

@@ -79,6 +79,10 @@ async def test_that_two_needs_get_two_recommendations_from_the_catalogue(lamp_sh
         "Comet spotlight: outdoor, garden; 44.50 (Price in euro); 20 (In stock)",
     ]
     assert rows(outside) == [5, 3]
+    buiten = await talk(lamp_shop, "Ik zoek een lamp voor buiten onder de 50 euro")
+    assert rows(buiten) == [5, 3]
+    kitchen = await talk(lamp_shop, "I am looking for a lamp for the kitchen")
+    assert rows(kitchen) == [9]
     desk = await talk(lamp_shop, "I want something for my desk")
     assert desk.text.splitlines() == [
         "Aster task lamp: desk, study; 39.95 (Price in euro); 12 (In stock)",
