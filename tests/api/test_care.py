@@ -52,7 +52,7 @@ def test_that_a_workspace_is_exported_by_a_job_and_fetched(live_app: LiveApp) ->
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         lines = {name: archive.read(f"{name}.jsonl").splitlines() for name in done["rows"]}
     assert {name: len(found) for name, found in lines.items()} == done["rows"]
-    exported = "/audit?action=contacts.exported&limit=1"
+    exported = f"/audit?action=contacts.exported&record_id={asked['id']}"
     live_app.wait_until(lambda: live_app.api("GET", exported)[1]["items"], 10, every=0.3)
     assert live_app.api("GET", exported)[1]["items"][0]["amount"] == done["rows"]["contacts"]
     assert all("workspace_id" not in json.loads(line) for line in lines["contacts"])
