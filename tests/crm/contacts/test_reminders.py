@@ -17,6 +17,7 @@ from crm.contacts.reminders import firing
 from crm.contacts.reminders import service as reminders
 from crm.contacts.reminders.errors import NobodyToRemind, ReminderNotFound
 from crm.contacts.reminders.schemas import ReminderCreate, ReminderRead, ReminderState, ReminderUpdate
+from crm.teams import service as teams
 from tests.crm.contacts.records import key_of, new_contact, staff_of
 from tests.talk import Talk, make_talk
 
@@ -184,3 +185,21 @@ async def test_that_a_reminder_needs_somebody_to_tell(talk: Talk, clock: ManualC
         ):
             with pytest.raises(NobodyToRemind):
                 await reminders.add_reminder(session, key_of(talk), contact_id, data)
+
+
+async def test_that_nothing_about_a_contact_is_mailed_to_somebody_who_has_not_accepted(
+    talk: Talk, clock: ManualClock
+) -> None:
+    async with talk.db.transaction() as session:
+        invited = await teams.create_staff_member(
+            session, talk.workspace_id, email="new@shop.example", name="Cas", password_hash=""
+        )
+    contact_id = await new_contact(talk, owner_id=invited.id)
+    with pytest.raises(NobodyToRemind, match="has not accepted"):
+        await set_reminder(talk, clock, contact_id, staff_id=invited.id)
+    reminder_id = await set_reminder(talk, clock, contact_id)
+    clock.advance(timedelta(hours=1))
+    await firing.fire_due(talk.db)
+    postbox = Postbox()
+    await firing.send_mail(MailDeps(talk.db, postbox), reminder_id, 1)
+    assert (len(await told(talk, contact_id)), postbox.mails) == (1, [])
