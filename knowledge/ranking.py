@@ -74,6 +74,9 @@ class Evidence:
     coverage: float  # share of the question's rarity held by the first chunk
     foreignness: Foreignness
     from_sheet: bool  # the first chunk is rows of a sheet
+    knows_text: bool | None = (
+        None  # whether the embedder knows the first chunk's language; None: as most of them
+    )
 
 
 @dataclass(frozen=True, eq=False)

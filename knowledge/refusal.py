@@ -79,14 +79,15 @@ class Calibration:
             return -1.0
         share = dense_share(evidence.foreignness)
         embedder_knows_question = knows_language(evidence.foreignness)
+        knows_text = self.embedder_knows_text if evidence.knows_text is None else evidence.knows_text
         null = self.known_language if embedder_knows_question else self.other_language
         outstanding = null.outstanding(evidence)
         vectors = _VECTOR_WEIGHT * share * max(-3.0, min(outstanding, _OUTSTANDING))
         shared = evidence.lexical + evidence.sentence_lexical + evidence.coverage
         margin = shared + vectors - self._line(share, evidence.from_sheet)
-        if self.embedder_knows_text and embedder_knows_question:
+        if knows_text and embedder_knows_question:
             margin = max(margin, _VECTOR_WEIGHT * (outstanding - _OUTSTANDING_LINE))
-        if self._other_language(evidence, embedder_knows_question):
+        if _other_language(evidence, knows_text, embedder_knows_question):
             margin = max(margin, _VECTOR_WEIGHT * (outstanding - _OTHER_LANGUAGE_LINE))
         return margin + self.slack
 
@@ -96,12 +97,6 @@ class Calibration:
         if from_sheet:
             return _LINE_SHEET + _LINE_BY_SHARE * share + _LINE_SHEET_BY_SIZE * size
         return _LINE + _LINE_BY_SHARE * share + _LINE_BY_ECHO * self.echo + _LINE_BY_SIZE * size
-
-    def _other_language(self, evidence: Evidence, embedder_knows_question: bool) -> bool:
-        """True when the question is surely not in the language of the text."""
-        if self.embedder_knows_text:
-            return not embedder_knows_question
-        return embedder_knows_question and evidence.foreignness.pieces_per_word < _SURELY_KNOWN_PIECES
 
     def known(self, evidence: Evidence) -> bool:
         """True when the knowledge probably holds an answer."""
@@ -116,6 +111,13 @@ class Calibration:
         """Read what `to_json` wrote."""
         nulls = {name: Null(**data[name]) for name in ("known_language", "other_language")}  # type: ignore[arg-type]
         return cls(**{**data, **nulls})  # type: ignore[arg-type]
+
+
+def _other_language(evidence: Evidence, knows_text: bool, knows_question: bool) -> bool:
+    """True when the question is surely not in the language of the text."""
+    if knows_text:
+        return not knows_question
+    return knows_question and evidence.foreignness.pieces_per_word < _SURELY_KNOWN_PIECES
 
 
 def calibrate(

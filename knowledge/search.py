@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +27,7 @@ from knowledge.index import MemoryIndex, Nearest, Points, Scope, VectorIndex
 from knowledge.language import languages_of
 from knowledge.models import Origin
 from knowledge.passages import Passage, PassageSentence, SearchResult, nearest_first, topics_of
-from knowledge.ranking import CANDIDATES, Query, Ranked, Ranking, rank
+from knowledge.ranking import CANDIDATES, Query, Ranked, Ranking, knows_language, rank
 from knowledge.repository import LiveSource, Snapshot
 from knowledge.tables.columns import TypedTable
 from knowledge.tables.shelf import TableShelf
@@ -139,7 +139,17 @@ class Searcher:
         question = Query(text, self._embedder.embed_query(text), self._embedder.foreignness(text))
         embedded = time.perf_counter()
         dense = opened.nearest.cosines(question.vector, CANDIDATES)
-        return question, rank(opened.built.corpus, question, dense, limit=limit), embedded
+        ranking = rank(opened.built.corpus, question, dense, limit=limit)
+        return question, self._of_one_language(opened, question, ranking), embedded
+
+    def _of_one_language(self, opened: _Opened, question: Query, ranking: Ranking) -> Ranking:
+        """Where a question is unlike most of the text, what was found may still be in its language."""
+        unlike = knows_language(question.foreignness) != opened.built.corpus.embedder_knows_text
+        if not unlike or not ranking.items or ranking.evidence.from_sheet:
+            return ranking
+        text = opened.content.chunks[ranking.items[0].index].text
+        known = knows_language(self._embedder.foreignness(text))
+        return replace(ranking, evidence=replace(ranking.evidence, knows_text=known))
 
     async def _newest(
         self, workspace_id: str, knowledge_base_id: str

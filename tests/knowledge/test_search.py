@@ -62,6 +62,28 @@ async def test_that_a_foreign_question_is_not_known(library: Library, searcher: 
     assert not found.known
 
 
+async def test_that_one_file_in_another_language_is_no_answer_to_all_that_is_asked_in_it(
+    library: Library, searcher: Searcher
+) -> None:
+    await library.add("returns.txt", RETURNS)
+    await library.add("opening.txt", OPENING)
+    await library.add(
+        "winkel.txt",
+        "Openingstijden\n\nDe winkel is op zaterdag open van 9.00 tot 17.00 uur. Op zondag zijn wij gesloten."
+        "\n\nGarantie\n\nOp elk frame geven wij vijf jaar garantie, op de accu twee jaar.\n",
+    )
+    for question, known in (
+        ("Wie is de koning van Spanje?", False),
+        ("Kan ik met iemand praten?", False),
+        ("Hoe word ik lid van de vereniging?", False),
+        ("Hoe laat gaat de winkel open?", True),
+        ("Hoeveel jaar garantie zit er op de accu?", True),
+        ("How long may I send an order back?", True),
+    ):
+        found = await searcher.search(WORKSPACE, library.id, question)
+        assert found.known == known, question
+
+
 async def test_that_what_the_nearest_passages_are_about_can_be_offered(
     library: Library, searcher: Searcher
 ) -> None:
