@@ -143,9 +143,9 @@ class Searcher:
         return question, self._of_one_language(opened, question, ranking), embedded
 
     def _of_one_language(self, opened: _Opened, question: Query, ranking: Ranking) -> Ranking:
-        """Where a question is unlike most of the text, what was found may still be in its language."""
+        """Of texts in several languages, what was found may be in the question's though most is not."""
         unlike = knows_language(question.foreignness) != opened.built.corpus.embedder_knows_text
-        if not unlike or not ranking.items or ranking.evidence.from_sheet:
+        if not unlike or not ranking.items or ranking.evidence.from_sheet or len(opened.languages) < 2:
             return ranking
         text = opened.content.chunks[ranking.items[0].index].text
         known = knows_language(self._embedder.foreignness(text))
