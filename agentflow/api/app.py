@@ -60,6 +60,18 @@ DEMO_SITE = "demo"
 Start = Callable[[], AbstractAsyncContextManager[Application]]
 
 
+ABOUT = """AI agents in front of your customers: an answer that cites its source, or a human.
+
+- **Who calls**: an API key (`Authorization: Bearer afk_…`), or the cookie of `POST /api/v1/auth/login` with
+  its `csrf_token` in `X-CSRF-Token` on everything but GET. `x-scopes` says what a route asks for.
+- **Twice**: a POST that creates or sends takes `Idempotency-Key`; the same key and body within 24 hours get
+  the first answer again.
+- **Lists** are pages: `limit` is at most 200, `next_cursor` goes into `cursor`; it is null on the last page.
+- **Refusals** are `application/problem+json` (RFC 9457) with a stable `code`, a `detail` for people, and
+  where it fits `field` or `fields`, and `allowed` or `limit`.
+"""
+
+
 class Linked(FastAPI):
     """Its OpenAPI says where the id of an answer goes on."""
 
@@ -82,7 +94,7 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
     app = Linked(
         title="AgentFlow",
         version="1",
-        description="AI agents in front of your customers: an answer that cites its source, or a human.",
+        description=ABOUT,
         lifespan=lifespan,
         docs_url=None,
         openapi_url="/api/openapi.json",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from agentflow.kit.errors import AppError
+from crm.teams.staff.schemas import EMAIL
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -97,7 +98,12 @@ async def _malformed(_request: Request, error: Exception) -> JSONResponse:
 
 def _complaint(item: Mapping[str, Any]) -> str:
     """What is wrong with a field; of our own checks their words, without the name of the exception."""
-    said = item["ctx"]["error"] if item["type"] == "value_error" else _PLAIN.get(item["type"], item["msg"])
+    if item["type"] == "value_error":
+        said = item["ctx"]["error"]
+    elif item["type"] == "string_pattern_mismatch":
+        said = FORMS.get(item["ctx"]["pattern"], item["msg"])
+    else:
+        said = _PLAIN.get(item["type"], item["msg"])
     return str(said).rstrip(".")
 
 
@@ -117,5 +123,21 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     return problem(AppError("Something went wrong on our side; it was logged.").problem())
 
 
+# Every pattern of the API, in words: a regular expression tells nobody what to type.
+FORMS = {
+    r"^[A-Za-z0-9_.:-]+$": "This must be letters, digits and _ . : - only",
+    r"^(customer|[a-z]{2})$": "This must be `customer`, or a language in two letters, such as nl",
+    r"^[A-Z]{2}$": "This must be a country in two capital letters (ISO 3166-1), such as NL",
+    r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$": "This must be a language such as nl or pt-BR",
+    r"^[a-z][a-z0-9_]{0,39}$": "This must be a letter of a to z, then up to 39 of a to z, 0 to 9 and _",
+    r"^[a-z0-9_]{1,40}$": "This must be an id: at most 40 of a to z, 0 to 9 and _",
+    r"^[A-Za-z0-9_-]{10,200}$": "This must be the id of a file: 10 to 200 letters, digits, - and _",
+    EMAIL: "This must be an e-mail address such as ada@shop.example",
+    r"^#[0-9a-fA-F]{6}$": "This must be a colour as #rrggbb, such as #1e8449",
+    r"^https?://[^\s/?#@]+(/[^\s?#]*)?$": "This must be an http(s) address without ? and #",
+    r"^(?:[01]\d|2[0-3]):[0-5]\d$": "This must be a time from 00:00 to 23:59, such as 09:00",
+    r"^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$": "This must be a time from 00:00 to 24:00, such as 17:30",
+    r"^[a-z]{2}(-[A-Z]{2})?$": "This must be a language such as nl or pt-BR",
+}
 _PLAIN = {"json_invalid": "This is not JSON", "extra_forbidden": "There is no such field"}
 _HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}

@@ -16,6 +16,7 @@ from agentflow.api.deps import App, InboxReader, is_still_allowed
 from agentflow.bootstrap import Application
 from agentflow.kit.event_tail import Subscription
 from agentflow.kit.events import Event, last_cursor
+from agentflow.kit.pagination import BadCursor
 from crm.inbox.events import STAFF_KINDS, for_staff
 from crm.teams.schemas import Scope
 from crm.teams.service import Principal
@@ -53,9 +54,9 @@ async def get_events(
     """Everything after a cursor: as server-sent events with `Accept: text/event-stream`, else one page.
 
     Kinds: conversation, assignment, message, sentence, status, typing, handoff, closed and note.
-    `Last-Event-ID` wins over `cursor`.
+    `Last-Event-ID` wins over `cursor`. One that was not given yet is refused: begin again without any.
     """
-    after = streaming.cursor_of(request, await _now(app, who) if cursor is None else cursor)
+    after = await _after(request, app, who, cursor)
     subscription = app.tail.subscribe(who.workspace_id, after=after, kinds=STAFF_KINDS)
     if STREAM not in request.headers.get("accept", ""):
         return await _page(subscription, after)
@@ -69,9 +70,18 @@ async def get_events(
     )
 
 
-async def _now(app: Application, who: Principal) -> int:
+async def _after(request: Request, app: Application, who: Principal, cursor: int | None) -> int:
     async with app.db.read() as session:
-        return await last_cursor(session, who.workspace_id)
+        last = await last_cursor(session, who.workspace_id)
+    after = streaming.cursor_of(request, last if cursor is None else cursor)
+    if after > last:
+        # As after a restored back-up: whoever waits from there would hear nothing until it is passed again.
+        raise BadCursor(
+            f"There is no event {after} yet, the newest is {last}; begin again without a cursor.",
+            field="cursor",
+            newest=last,
+        )
+    return after
 
 
 async def _page(subscription: Subscription, after: int) -> Response:

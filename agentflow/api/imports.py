@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import StreamingResponse
 
 from agentflow.api.deps import App, ContactsReader, ContactsWriter, Cursor, Limit
@@ -101,7 +101,7 @@ async def get_refused_rows(
     import_id: str,
     app: App,
     who: ContactsReader,
-    outcome: Annotated[RowOutcome, Query(description="failed or skipped")] = RowOutcome.FAILED,
+    outcome: Literal[RowOutcome.FAILED, RowOutcome.SKIPPED] = RowOutcome.FAILED,
 ) -> StreamingResponse:
     """The rows that were refused, cells as they were, each with its reason; mend and import them again."""
     lines = await imports.refused_rows(app.db, who.workspace_id, import_id, outcome)

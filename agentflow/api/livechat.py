@@ -43,6 +43,32 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "authorization, content-type, last-event-id, cache-control",
     "Access-Control-Max-Age": "600",
 }
+# The channel reads the body itself: a widget is told what is wrong with it in the channel's words.
+MESSAGE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "description": "A message or a sign; the session's token goes into Authorization.",
+                    "properties": {
+                        "type": {"enum": ["text", "read", "typing", "opt_out"], "default": "text"},
+                        "client_msg_id": {
+                            "type": "string",
+                            "maxLength": 100,
+                            "description": "of a text: 1 to 100 visible ASCII characters that it is known by",
+                        },
+                        "text": {"type": "string", "maxLength": 4000},
+                        "reply_to": {"type": "string", "description": "of a text: the message it answers"},
+                        "up_to": {"type": "string", "description": "of read: the last message seen"},
+                        "on": {"type": "boolean", "description": "of typing"},
+                    },
+                }
+            }
+        },
+    }
+}
 Site = Annotated[str, Path(max_length=100)]
 Language = Annotated[str, Query(max_length=35, description="the visitor's language, such as nl or en-GB")]
 
@@ -205,7 +231,7 @@ async def open_session(
     )
 
 
-@router.post("/messages")
+@router.post("/messages", openapi_extra=MESSAGE_BODY)
 async def post_message(request: Request, response: Response, app: App) -> Accepted:
     """Take a message, or a sign such as typing or read. The same `client_msg_id` is stored once."""
     account, inbound = await _inbound(app, request)

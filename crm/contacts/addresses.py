@@ -21,6 +21,11 @@ MAX_PHONE = 40
 _BRAZIL, _MEXICO, _ARGENTINA = 55, 52, 54
 
 
+def is_region(code: str) -> bool:
+    """Whether phone numbers have this country, by ISO 3166-1 alpha-2."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
 def email_key(value: str) -> str:
     """The key of an e-mail address. Raises BadEmail."""
     key = unicodedata.normalize("NFKC", value).strip().casefold()

@@ -182,7 +182,11 @@ def _prepared(row: ContactCreate, ground: Ground, contact_id: str) -> Prepared:
     for key, value in row.properties.items() if "properties" in given else ():
         definition = ground.definitions.get(key)
         if definition is None:
-            raise UnknownProperty(f"There is no property {key[:60]}.", field=f"properties.{key}")
+            raise UnknownProperty(
+                f"There is no property {key[:60]}.",
+                field=f"properties.{key}",
+                allowed=sorted(ground.definitions),
+            )
         made.values[definition.id] = stored(definition, value, f"properties.{key}")
     if "labels" in given:
         made.labels = [_label(name) for name in row.labels]

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
 
+from agentflow.api.errors import FORMS
 from tests.e2e.live import LiveApp
+
+
+def patterns(shape: object) -> Iterator[str]:
+    """Every pattern in a schema."""
+    if isinstance(shape, dict):
+        if isinstance(shape.get("pattern"), str):
+            yield shape["pattern"]
+        yield from (found for part in shape.values() for found in patterns(part))
+    elif isinstance(shape, list):
+        yield from (found for part in shape for found in patterns(part))
+
+
+def test_that_every_pattern_is_said_in_words(live_app: LiveApp) -> None:
+    assert set(patterns(live_app.call("GET", "/api/openapi.json")[1])) == set(FORMS)
+    _, problem = live_app.api("POST", "/labels", {"name": "red", "colour": "reddish"})
+    assert problem["detail"] == "body.colour: This must be a colour as #rrggbb, such as #1e8449."
 
 
 @pytest.mark.timeout(180)

@@ -108,6 +108,14 @@ def test_that_news_comes_at_once(live_app: LiveApp, console: httpx.Client) -> No
     assert time.monotonic() - began < 5
 
 
+def test_that_a_cursor_that_was_not_given_yet_is_refused(console: httpx.Client) -> None:
+    newest = page(console)["cursor"]
+    assert page(console, newest)["cursor"] >= newest
+    for ahead in ({"params": {"cursor": 2**40}}, {"headers": {"Last-Event-ID": str(2**40)}}):
+        answer = console.get("/events", **ahead)
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_cursor"), answer.text
+
+
 def test_that_lists_statuses_and_reading_work_over_http(live_app: LiveApp, console: httpx.Client) -> None:
     visitor = live_app.visit()
     visitor.say("Hello", "hello")

@@ -37,6 +37,8 @@ def test_that_a_file_is_imported_and_its_export_changes_nothing(live_app: LiveAp
     assert done["state"] == "done"
     assert [done["summary"][name] for name in ("created", "updated", "skipped", "failed")] == [2, 0, 0, 1]
     refused = f"/api/v1/contact-imports/{done['id']}/refused.csv"
+    assert live_app.call("GET", f"{refused}?outcome=created", token=live_app.api_key)[0] == 422
+    assert live_app.call("GET", f"{refused}?outcome=skipped", token=live_app.api_key)[0] == 200
     assert "nobody" in live_app.call("GET", refused, token=live_app.api_key)[1]
     assert live_app.api("GET", "/contact-imports")[1]["items"][0]["id"] == done["id"]
 
@@ -53,7 +55,8 @@ def test_that_a_file_is_imported_and_its_export_changes_nothing(live_app: LiveAp
     _, filtered = live_app.call("POST", "/api/v1/contact-exports", some, token=live_app.api_key)
     assert [line.split(",")[1] for line in filtered.splitlines()[1:]] == ['"Ada"']
     bad = {"filter": {"property": "nothing", "operator": "equals", "value": "x"}}
-    assert live_app.api("POST", "/contact-exports", bad)[1]["code"] == "unknown_property"
+    problem = live_app.api("POST", "/contact-exports", bad)[1]
+    assert (problem["code"], "email" in problem["allowed"]) == ("unknown_property", True)
     undone = live_app.api("POST", f"/contact-imports/{done['id']}/undo")[1]
     assert undone == {"binned": 2, "kept": 0, "updated": 0}
     assert live_app.api("DELETE", f"/contact-imports/{done['id']}")[0] == 204

@@ -230,7 +230,9 @@ class _Checker:
         field = self.fields.get(given.property)
         if field is None:
             raise UnknownProperty(
-                f"There is no property “{given.property}” to filter by.", field=f"{path}.property"
+                f"There is no property “{given.property}” to filter by.",
+                field=f"{path}.property",
+                allowed=sorted(self.fields),
             )
         allowed = OPERATORS[field.type]
         if given.operator not in allowed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from agentflow.kit.errors import InvalidInput
+from crm.contacts.addresses import is_region
 from crm.contacts.errors import UnknownProperty
 from crm.contacts.imports.columns import MANY
 from crm.contacts.imports.errors import DuplicateMapping, NothingMapped, UnknownColumn, UnknownTarget
@@ -40,6 +41,13 @@ def check(mapping: ImportMapping, columns: Sequence[ColumnSeen], known: Collecti
             raise DuplicateMapping(f"Two columns go to {one.target}.", field=f"{field}.target")
         used.add(one.column)
         targets.add(one.target)
+    if mapping.region is not None and not is_region(mapping.region):
+        raise InvalidInput(
+            f"There is no country {mapping.region}.",
+            code="unknown_region",
+            field="region",
+            allowed="ISO 3166-1 alpha-2, such as NL or BR",
+        )
     if Target.NAME in targets and targets & set(_NAMES):
         raise DuplicateMapping("`name` fills first and last name; another column does too.", field="columns")
     if not targets & {Target.EMAIL, Target.PHONE, Target.CONTACT_ID}:

@@ -72,6 +72,10 @@ class Planner:
             detail = "Its addresses belong to different contacts; merge those first, or mend the row."
             return _failed(entry, "matches_two", detail), None
         if not found:
+            if not (entry.addresses or entry.fields or entry.labels or entry.properties):
+                return _failed(
+                    entry, "no_address", "No contact has this id, and the row says nothing else."
+                ), None
             return self._create(entry)
         person = found[0]
         duplicate = person.row is not None or person.id in self._touched

@@ -88,7 +88,7 @@ class RowReader:
                 wrong.append((bad.code, f"{header}: {bad.detail}"))
         if wrong:
             raise RowRefused(wrong[0][0], " ".join(detail for _, detail in wrong))
-        if not entry.addresses and not (entry.contact_id and entry.fields):
+        if not entry.addresses and not entry.contact_id:
             raise RowRefused("no_address", "The row has neither an e-mail address nor a phone number.")
         return entry
 

@@ -70,7 +70,9 @@ class LabelsChange(BaseModel):
 
     contact_ids: Ids | None = None
     filter: ContactFilter | None = None
-    add: list[LabelName] = Field(default_factory=list, max_length=20, description="names or ids")
+    add: list[LabelName] = Field(
+        default_factory=list, max_length=20, description="names or ids; a new name makes a new label"
+    )
     remove: list[LabelName] = Field(default_factory=list, max_length=20, description="names or ids")
 
     @model_validator(mode="after")

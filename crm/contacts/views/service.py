@@ -151,7 +151,9 @@ async def _check(session: AsyncSession, who: Principal, saved: ViewSaved) -> Non
     known = {one.property for one in (await filters.describe(session, who)).fields}
     for place, column in enumerate(saved.columns):
         if column not in known:
-            raise UnknownProperty(f"There is no property “{column}” to show.", field=f"columns.{place}")
+            raise UnknownProperty(
+                f"There is no property “{column}” to show.", field=f"columns.{place}", allowed=sorted(known)
+            )
 
 
 async def _check_room(session: AsyncSession, workspace_id: str, staff_id: str | None) -> None:

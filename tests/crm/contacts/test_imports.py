@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from agentflow.kit.bin import TooLateToRestore
 from agentflow.kit.clock import ManualClock
@@ -34,6 +35,7 @@ from crm.contacts.imports.schemas import (
 )
 from crm.contacts.lists import service as lists
 from crm.contacts.lists.schemas import LabelsChange
+from crm.contacts.models import Contact
 from crm.contacts.schemas import ContactCreate, ContactRead, ContactSource, ContactUpdate, PropertyType
 from crm.inbox import service as inbox
 from crm.teams.schemas import Scope
@@ -217,8 +219,27 @@ async def test_that_a_bad_mapping_is_refused_with_its_place(desk: Desk) -> None:
             await desk.map(made.id, Mapping.model_validate({"columns": columns}))
         assert (refused.value.code, refused.value.members["field"]) == (code, field)
     with pytest.raises(AppError) as refused:
+        await desk.map_as_suggested(made, region="XX")
+    assert (refused.value.code, refused.value.members["field"]) == ("unknown_region", "region")
+    with pytest.raises(AppError) as refused:
         await desk.check(made.id)
     assert refused.value.code == "no_mapping"
+
+
+async def test_that_a_row_may_name_its_contact_by_the_id_alone(desk: Desk) -> None:
+    made = await desk.upload("a.csv", b"Email,First name\nada@example.com,Ada\n")
+    await desk.map_as_suggested(made)
+    await desk.check(made.id)
+    await desk.commit(made.id)
+    async with desk.db.read() as session:
+        known = (await session.execute(select(Contact.id))).scalar_one()
+    rows = f"Contact ID,Labels\n{known},vip\n{known},\ncon_nobody,\n"
+    again = await desk.upload("b.csv", rows.encode())
+    await desk.map_as_suggested(again)
+    tried = (await desk.check(again.id)).dry_run
+    assert tried is not None
+    assert counts(tried) == (0, 1, 1, 1)
+    assert {one.code for one in tried.reasons} == {"unchanged", "no_address"}
 
 
 def bomb() -> bytes:
