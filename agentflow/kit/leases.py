@@ -44,7 +44,7 @@ class FileLease:
         except OSError as held:
             file.close()
             raise Misconfigured(
-                "Another worker already runs on this SQLite database; run one, or use PostgreSQL.",
+                "Another server or worker runs on this SQLite database; stop it, or use PostgreSQL for more.",
                 code="second_worker",
             ) from held
         self._file = file

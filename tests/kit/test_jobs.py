@@ -371,7 +371,7 @@ async def test_that_a_second_worker_on_sqlite_is_refused(db: Database, jobs: Job
     process = await _run_worker(db, page)
     await wait_for(ready, 30)
     if db.is_sqlite:
-        with pytest.raises(Misconfigured, match="Another worker") as refused:
+        with pytest.raises(Misconfigured, match="Another server or worker") as refused:
             await jobs.launch()
         assert refused.value.code == "second_worker"
         await jobs.launch(work=False)

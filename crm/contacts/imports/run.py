@@ -61,7 +61,7 @@ async def check(db: Database, import_id: str, revision: int) -> None:
             return
         work = await _prepare(session, found)
     planner = Planner(duplicates=work.mapping.duplicates, existing=work.mapping.existing)
-    summary, parts = DryRun(), list[list[ReasonCount]]()
+    summary, parts = DryRun(region=work.reader.region), list[list[ReasonCount]]()
     number = 0
     while True:
         async with db.read() as session:

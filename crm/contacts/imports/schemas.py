@@ -173,6 +173,10 @@ class Summary(BaseModel):
 class DryRun(Summary):
     """What a commit would do."""
 
+    region: str | None = Field(
+        default=None,
+        description="the country as whose phone numbers without one were read, but in rows with one",
+    )
     first_rows: list[RowSeen] = Field(default_factory=list, description="the first ones of each outcome")
 
 

@@ -317,6 +317,14 @@ async def test_that_a_commit_that_is_cut_off_goes_on_without_doing_a_row_twice(
     assert len(await everybody(desk)) == 90
 
 
+async def test_that_the_dry_run_says_in_which_country_numbers_without_one_are(desk: Desk) -> None:
+    made = await desk.upload("a.csv", b"Phone\n11 96123-1234\n")
+    await desk.map_as_suggested(made, region="BR")
+    tried = (await desk.check(made.id)).dry_run
+    assert tried is not None
+    assert (tried.region, counts(tried)) == ("BR", (1, 0, 0, 0))
+
+
 async def test_that_the_dry_run_is_void_when_the_mapping_changes(desk: Desk) -> None:
     made = await desk.upload("a.csv", (HEADER + "a,b@example.com,,,\n").encode())
     await desk.map_as_suggested(made)
