@@ -54,10 +54,9 @@ class Subscription:
         events = [event for event in self._waiting if event.cursor > self._position]
         self._waiting.clear()
         self._news.clear()
-        if events:
-            self._position = events[-1].cursor
-        elif not self._read_table:
+        if not events:  # heard before, or in doubt again while the table was read
             return await self.next(timeout_seconds)
+        self._position = events[-1].cursor
         return events
 
     async def _from_table(self) -> list[Event]:

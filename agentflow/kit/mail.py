@@ -70,7 +70,10 @@ class FolderMailer:
 
     def _write(self, message: EmailMessage) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / f"{new_id('eml')}.eml").write_bytes(message.as_bytes())
+        file = self.folder / f"{new_id('eml')}.eml"
+        part = file.with_suffix(".part")
+        part.write_bytes(message.as_bytes())
+        part.replace(file)  # whole, whenever somebody looks
 
 
 class SmtpMailer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -186,3 +187,24 @@ async def test_that_it_can_be_closed_at_any_moment(db: Database) -> None:
                 await asyncio.sleep(0)
             await say(db, "cnv_1", number)
             await tail.close()
+
+
+async def test_that_a_doubt_while_the_table_is_read_ends_no_wait(db: Database, tail: EventTail) -> None:
+    doubts = 0
+
+    class Doubting(Subscription):
+        async def _from_table(self) -> list[Event]:
+            nonlocal doubts
+            found = await super()._from_table()
+            if doubts < 2:  # as when the poller feeds somebody new meanwhile
+                doubts += 1
+                self.doubt()
+            return found
+
+    async with Doubting(tail, "wsp_1", "cnv_1", 0, None) as news:
+        began = time.monotonic()
+        assert await news.next(0.3) == []
+        assert time.monotonic() - began >= 0.3
+        await say(db, "cnv_1", 1)
+        assert [event.payload["n"] for event in await news.next(1.0)] == [1]
+    assert doubts == 2
