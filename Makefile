@@ -29,7 +29,7 @@ run: install ## install, then start on http://127.0.0.1:8000
 	@$(BIN)/agentflow serve
 
 test: .venv/.dev ## the whole suite, on SQLite and PostgreSQL, with a real browser
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder # a file's tests share its servers and models
 
 test-models: .venv/.dev ## the extra `models`: parity with sentence-transformers, and a second model
 	@test -x .venv-models/bin/python || $(PYTHON) -m venv .venv-models

@@ -31,6 +31,7 @@ from agentflow.kit.jobs import migrate_jobs
 from agentflow.kit.settings import FileSettings, Settings
 from crm.teams import service as teams
 from crm.teams.schemas import ApiKeyCreate, Scope
+from tests.e2e.forked import Forked
 from tests.e2e.live import LiveApp
 
 ROOT = Path(__file__).parent.parent
@@ -226,7 +227,7 @@ def live_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
 @pytest.fixture
 def fresh_app(database_url: str, tmp_path: Path) -> Iterator[LiveApp]:
     """A server of one's own on an empty database of either store; `start` it."""
-    app = LiveApp(tmp_path / "home", database_url, MANY)
+    app = LiveApp(tmp_path / "home", database_url, MANY, launch=Forked)
     yield app
     app.stop()
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.api.test_livechat import Stream, send
+from tests.e2e.forked import Forked
 from tests.e2e.live import LiveApp, Visitor
 
 STRICT = {
@@ -24,7 +25,7 @@ STRICT = {
 @pytest.fixture(scope="module")
 def strict_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
     """A server with limits that a test can reach."""
-    app = LiveApp(tmp_path_factory.mktemp("strict") / "home").start(**STRICT)
+    app = LiveApp(tmp_path_factory.mktemp("strict") / "home", launch=Forked).start(**STRICT)
     yield app
     app.stop()
 

@@ -31,6 +31,7 @@ from agentflow.kit.db import Database
 from agentflow.kit.settings import Settings
 from tests.api.test_walk import WALKED
 from tests.conftest import MANY, add_workspace
+from tests.e2e.forked import Forked
 from tests.e2e.live import LiveApp
 
 # Beginnings of chains that no generated body is good enough for.
@@ -123,7 +124,7 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveApp]:
         yield request.getfixturevalue("live_app")
         return
     with request.getfixturevalue("new_postgres_database")() as url:
-        own = LiveApp(tmp_path / "home", url, MANY).start()
+        own = LiveApp(tmp_path / "home", url, MANY, launch=Forked).start()
         yield own
         own.stop()
 

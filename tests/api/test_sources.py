@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli.calling import run
 from tests.conftest import MANY
+from tests.e2e.forked import Forked
 from tests.e2e.live import LiveApp
 from tests.knowledge import files
 from tests.knowledge.google_fake import (
@@ -68,7 +69,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, site: Website, google: Google)
         "AGENTFLOW_GOOGLE__API_URL": google.url,
         "AGENTFLOW_GOOGLE__TOKEN_URL": f"{google.url}/token",
     }
-    app = LiveApp(tmp_path_factory.mktemp("sources") / "home", environment=environment).start()
+    app = LiveApp(tmp_path_factory.mktemp("sources") / "home", environment=environment, launch=Forked).start()
     app.wait_for_knowledge()
     yield app
     app.stop()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import IO
 
+from agentflow.cli import app
 from tests.e2e import killer
 
 _READY = multiprocessing.get_context("forkserver")
@@ -62,4 +63,7 @@ def _serve(environment: Mapping[str, str], printed: Connection) -> None:
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["agentflow", "serve"]
-    killer.main()
+    if "TEST_KILL" in environment:
+        killer.main()
+    else:
+        app()

@@ -15,7 +15,7 @@ from agentflow.cli import app
 from agentflow.kit import events
 from agentflow.kit.settings import Settings
 from tests.conftest import MANY
-from tests.e2e.dying import Dying
+from tests.e2e.forked import Forked
 from tests.e2e.live import LiveApp
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
@@ -65,7 +65,6 @@ def test_that_a_server_goes_on_while_its_key_changes_and_answers_on_another_mach
 ) -> None:
     here = (fresh_app.home, fresh_app.database_url)
     asyncio.run(write_under(OLD, *here))
-    Dying(fresh_app)  # only because its servers start in a moment
     fresh_app.start(AGENTFLOW_KEY=f"{NEW},{OLD}")
     fresh_app.wait_for_knowledge()
     visitor = fresh_app.visit()
@@ -87,8 +86,7 @@ def test_that_a_server_goes_on_while_its_key_changes_and_answers_on_another_mach
     shutil.copytree(fresh_app.home / "files" / "erasures", elsewhere.home / "files" / "erasures")
     code, told = shell.run(*there, NEW, "restore", tmp_path / "made.zip")
     assert code == 0, told
-    restored = LiveApp(elsewhere.home, elsewhere.database_url, MANY, api_key=fresh_app.api_key)
-    Dying(restored)
+    restored = LiveApp(elsewhere.home, elsewhere.database_url, MANY, api_key=fresh_app.api_key, launch=Forked)
     try:
         restored.start(AGENTFLOW_KEY=NEW)
         asking = restored.visit()

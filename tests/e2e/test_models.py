@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.forked import Forked
 from tests.e2e.live import LiveApp
 from tests.fixtures.model_server import Fail, ModelServer, search_then, system_prompt
 
@@ -31,7 +32,7 @@ def model_app(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> 
         "OPENAI_BASE_URL": server.base_url,
         "AGENTFLOW_MODEL": "stub-large",
     }
-    app = LiveApp(tmp_path_factory.mktemp("model") / "home").start().restart(**settings)
+    app = LiveApp(tmp_path_factory.mktemp("model") / "home", launch=Forked).start().restart(**settings)
     app.wait_for_knowledge()
     yield app
     app.stop()

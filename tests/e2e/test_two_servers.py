@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.conftest import MANY
-from tests.e2e.dying import Dying
+from tests.e2e.forked import Forked
 from tests.e2e.live import LiveApp
 
 Seen = list[tuple[int, str, str]]  # cursor, kind, payload
@@ -23,9 +23,7 @@ def servers(
     new_postgres_database: Callable[[], AbstractContextManager[str]], tmp_path: Path
 ) -> Iterator[tuple[LiveApp, LiveApp]]:
     with new_postgres_database() as url:
-        both = LiveApp(tmp_path / "home", url, MANY), LiveApp(tmp_path / "home", url, MANY)
-        for one in both:
-            Dying(one)  # only because its servers start in a moment
+        both = [LiveApp(tmp_path / "home", url, MANY, launch=Forked) for _ in range(2)]
         try:
             first, second = (one.start() for one in both)
             second.api_key = first.api_key

@@ -14,6 +14,7 @@ from playwright.async_api import expect
 
 from tests.api.test_sources import elsewhere
 from tests.conftest import MANY
+from tests.e2e.forked import Forked
 from tests.e2e.live import LiveApp
 from tests.knowledge.google_fake import DOC_ID, Google, google_here, key_file
 from tests.knowledge.websites import Website, page, serving
@@ -40,7 +41,7 @@ def app(tmp_path: Path, site: Website, google: Google) -> Iterator[LiveApp]:
         "AGENTFLOW_GOOGLE__API_URL": google.url,
         "AGENTFLOW_GOOGLE__TOKEN_URL": f"{google.url}/token",
     }
-    app = LiveApp(tmp_path / "home", environment=environment).start()
+    app = LiveApp(tmp_path / "home", environment=environment, launch=Forked).start()
     app.wait_for_knowledge()
     yield app
     app.stop()
