@@ -7,7 +7,6 @@ sentence overlap in their text, so a stretch across them is exactly what stands 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -80,6 +79,8 @@ class Excerpts:
         sentences = self._content.offsets[index + 1] - self._content.offsets[index]
         if rank >= CLOSELY or chunk.start is None or not sentences:
             return Excerpt(chunk.text, chunk.start, chunk.end, _lines(self._content, index))
+        if rank and not (_share(self._content, index - 1, index) or _share(self._content, index, index + 1)):
+            return Excerpt(chunk.text, chunk.start, chunk.end, _lines(self._content, index))  # all there is
         around = self._around(index)
         seen = scores[around.places]
         seen = np.where(np.isnan(seen), np.nanmin(seen, initial=0.0), seen)
@@ -109,7 +110,7 @@ def _look_around(content: Content, index: int) -> _Surroundings:
     starts[first] = start = chunk.start or 0
     end = chunk.end or 0
     shared = np.minimum(ends[None, :], end) - np.maximum(starts[:, None], start)
-    allowed = _fits(joined.lines, ends[None, :] - starts[:, None])
+    allowed = _fits(joined, ends[None, :] - starts[:, None])
     if opens_with_heading:
         allowed[first + 1 :] = False
     places = [line.place for line in joined.lines]
@@ -158,9 +159,12 @@ def _share(content: Content, first: int, second: int) -> bool:
     return other.start < one.end
 
 
-def _fits(lines: Sequence[Line], chars: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _fits(joined: Excerpt, chars: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which stretches are no longer than a passage may be; `chars` is their length, row to column."""
-    sizes = [measure(line.text) for line in lines]
+    text = joined.text
+    if text.isascii() and len(text) <= MAX_CHARS and len(text.split()) <= MAX_WORDS:
+        return np.ones_like(chars, dtype=np.bool_)
+    sizes = [measure(line.text) for line in joined.lines]
 
     def total(numbers: list[int]) -> NDArray[np.int64]:
         sums = np.concatenate([[0], np.cumsum(numbers)])

@@ -99,10 +99,18 @@ def nearest_first(tables: Sequence[TypedTable], passages: Sequence[Passage]) -> 
 
 def topics_of(passages: Sequence[Passage]) -> tuple[str, ...]:
     """What the passages are about, in their order, each once."""
-    return tuple(dict.fromkeys(map(_topic, passages)))[:TOPICS]
+    topics: dict[str, None] = {}
+    for passage in passages:
+        topics[_topic(passage)] = None
+        if len(topics) == TOPICS:
+            break
+    return tuple(topics)
 
 
 def _topic(passage: Passage) -> str:
     """Its section, else its sheet, else its source's title."""
-    title = PurePath(passage.source).stem.replace("_", " ").strip()
-    return passage.section or passage.sheet or title or passage.source
+    return passage.section or passage.sheet or _title(passage.source)
+
+
+def _title(source: str) -> str:
+    return PurePath(source).stem.replace("_", " ").strip() or source
