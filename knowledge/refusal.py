@@ -32,7 +32,7 @@ Probe = Callable[[str], Evidence]  # runs one question through the knowledge bas
 # Fitted by logistic regression over 22 knowledge bases in 7 languages, 28 to 289 chunks; with any language
 # left out the others give nearly the same. Those for sheets were set by hand.
 _VECTOR_WEIGHT = 0.1  # how much standing out counts against shared letters
-_LINE = 0.165
+_LINE = 0.15
 _LINE_BY_SHARE = 1.25  # where vectors are trusted, more is asked
 _LINE_BY_ECHO = 4.7  # what is shared by chance
 _LINE_BY_SIZE = 0.19  # for ten times as many chunks: more text, more chance overlap

@@ -17,7 +17,7 @@ from knowledge.sentences import measure
 PASSAGES = 5  # best passages that sentences are taken from
 PASSAGE_SHARE = 0.5  # weight of the passage's own score beside the sentence's
 # A sentence whose score is this far below the best one's adds nothing, in its passage and in another one.
-FALL, FALL_ELSEWHERE = 3.5, 2.0
+FALL, FALL_ELSEWHERE = 3.5, 2.25
 TERSE_FALL, TERSE_FALL_ELSEWHERE = 2.5, 1.25  # "opening hours" shares a word with much that it does not ask
 TERSE_WORDS, TERSE_SIGNS = 3, 6  # words, or characters of a script without spaces
 ROW_FALL = 1.0  # a table's rows are alike: one that is not about as good as the best is another thing
