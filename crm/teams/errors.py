@@ -41,6 +41,12 @@ class MissingScope(Forbidden):
     code = "missing_scope"
 
 
+class EndsInPast(InvalidInput):
+    """A new key ends in the future, or never."""
+
+    code = "ends_in_past"
+
+
 class WeakPassword(InvalidInput):
     """The new password does not meet the rule that the detail states."""
 

@@ -15,6 +15,7 @@ from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.teams import repository
 from crm.teams.errors import (
+    EndsInPast,
     MissingScope,
     NameTaken,
     NoCredential,
@@ -328,7 +329,9 @@ def check_grant(who: Principal, scopes: Collection[Scope]) -> None:
 
 
 async def create_key(session: AsyncSession, workspace_id: str, data: ApiKeyCreate) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is stored as a hash only."""
+    """A new key and its secret, which is stored as a hash only. Raises EndsInPast."""
+    if data.expires_at is not None and data.expires_at <= now(session):
+        raise EndsInPast("The time at which a key ends must be in the future.", field="expires_at")
     secret = KEY_START + new_secret()
     key = ApiKey(
         id=new_id("key"),

@@ -80,14 +80,16 @@ def ended(app: LiveApp, how: str) -> dict[str, str]:
     """The headers of a key that ran out or was revoked, or of the log-in of somebody who was deleted."""
     if how == "deleted":
         return log_in_of_deleted(app)
-    past = datetime.now(UTC) - timedelta(seconds=1)
+    soon = datetime.now(UTC) + timedelta(seconds=2)
     body: dict[str, Any] = {"name": how, "scopes": [str(scope) for scope in Scope]}
     made = app.api(
-        "POST", "/api-keys", body | ({"expires_at": past.isoformat()} if how == "expired" else {})
+        "POST", "/api-keys", body | ({"expires_at": soon.isoformat()} if how == "expired" else {})
     )[1]
     if how == "revoked":
         assert app.api("DELETE", f"/api-keys/{made['id']}")[0] == 200
-    return {"Authorization": f"Bearer {made['key']}"}
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    app.wait_until(lambda: app.call("GET", "/api/v1/workspace", headers=headers)[0] == 401, 20)
+    return headers
 
 
 def log_in_of_deleted(app: LiveApp) -> dict[str, str]:

@@ -7,7 +7,14 @@ import pytest
 from agentflow.kit.clock import ManualClock
 from agentflow.kit.db import Database
 from crm.teams import service as teams
-from crm.teams.errors import MissingScope, NoCredential, RecordNotFound, WeakPassword, WrongCredentials
+from crm.teams.errors import (
+    EndsInPast,
+    MissingScope,
+    NoCredential,
+    RecordNotFound,
+    WeakPassword,
+    WrongCredentials,
+)
 from crm.teams.passwords import check_strength
 from crm.teams.schemas import ApiKeyCreate, Scope, TeamCreate
 from crm.teams.service import Principal
@@ -78,6 +85,20 @@ async def test_that_a_key_is_stored_as_a_hash_limited_and_revocable(db: Database
         with pytest.raises(MissingScope):
             await teams.revoke_key(session, lesser, key.id)
         await teams.revoke_key(session, admin_of(workspace_id), key.id)
+        with pytest.raises(NoCredential):
+            await teams.principal_of_key(session, secret)
+
+
+async def test_that_a_key_ends_at_its_time_which_is_not_over_yet(db: Database, clock: ManualClock) -> None:
+    workspace_id = await make_person(db)
+    async with db.transaction() as session:
+        data = ApiKeyCreate(name="sync", scopes=[Scope.KNOWLEDGE_READ], expires_at=clock.now())
+        with pytest.raises(EndsInPast):
+            await teams.create_key(session, workspace_id, data)
+        data.expires_at = clock.now() + timedelta(seconds=1)
+        _, secret = await teams.create_key(session, workspace_id, data)
+        await teams.principal_of_key(session, secret)
+        clock.advance(timedelta(seconds=1))
         with pytest.raises(NoCredential):
             await teams.principal_of_key(session, secret)
 
