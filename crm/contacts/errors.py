@@ -17,6 +17,12 @@ class DuplicateContact(Conflict):
     code = "duplicate_contact"
 
 
+class EmptyContact(InvalidInput):
+    """A new contact about whom nothing is said."""
+
+    code = "empty_contact"
+
+
 class BadEmail(InvalidInput):
     """Not an e-mail address."""
 

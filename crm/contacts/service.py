@@ -134,8 +134,8 @@ async def create_contact(
 ) -> ContactRead:
     """A new contact by hand or by a program.
 
-    Raises DuplicateContact with the other's id, BadEmail, BadPhone, UnknownProperty, TypeMismatch,
-    UnknownOwner.
+    Raises EmptyContact, DuplicateContact with the other's id, BadEmail, BadPhone, UnknownProperty,
+    TypeMismatch, UnknownOwner.
     """
     (written,) = await create_many(
         session, workspace_id, [data], source=source, cause=cause, allow_duplicate=allow_duplicate

@@ -20,7 +20,13 @@ from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind, Detail
 from crm.contacts.activity.service import Line
 from crm.contacts.addresses import address_key
-from crm.contacts.errors import ContactNotFound, DuplicateContact, UnknownOwner, UnknownProperty
+from crm.contacts.errors import (
+    ContactNotFound,
+    DuplicateContact,
+    EmptyContact,
+    UnknownOwner,
+    UnknownProperty,
+)
 from crm.contacts.folding import fold_or_none, sort_key
 from crm.contacts.labels import service as labels
 from crm.contacts.labels.schemas import label_name
@@ -80,6 +86,11 @@ class Prepared:
     addresses: dict[AddressKind, list[tuple[str, str]]] = field(default_factory=dict)  # kind → (value, key)
     values: dict[str, StoredValue | None] = field(default_factory=dict)
     labels: list[str] | None = None
+
+    def is_empty(self) -> bool:
+        """Whether it says nothing."""
+        said = (*self.columns.values(), *self.addresses.values(), *self.values.values(), self.labels)
+        return not any(said)
 
     def keys(self) -> list[Key]:
         """What must not belong to somebody else."""
@@ -190,6 +201,8 @@ def _prepared(row: ContactCreate, ground: Ground, contact_id: str) -> Prepared:
         made.values[definition.id] = stored(definition, value, f"properties.{key}")
     if "labels" in given:
         made.labels = [_label(name) for name in row.labels]
+    if made.is_empty() and not isinstance(row, ContactUpdate):
+        raise EmptyContact("Say something about the contact, such as a name, an e-mail address or a phone.")
     return made
 
 

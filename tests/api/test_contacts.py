@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.live import LiveApp
 
 
@@ -50,6 +52,13 @@ def test_that_hot_premium_customers_are_found(live_app: LiveApp) -> None:
     live_app.api("DELETE", f"/contacts/{ada['id']}")
     assert live_app.api("GET", f"/contacts/{ada['id']}")[0] == 404
     assert post(live_app, f"/contacts/{ada['id']}/restore", None, 200)["deleted_at"] is None
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"first_name": " "}, {"emails": [], "labels": [], "properties": {}, "country": None}]
+)
+def test_that_a_contact_about_whom_nothing_is_said_is_not_made(live_app: LiveApp, body: object) -> None:
+    assert post(live_app, "/contacts", body, 422)["code"] == "empty_contact"
 
 
 def test_that_a_wrong_filter_is_a_problem_with_its_place(live_app: LiveApp) -> None:

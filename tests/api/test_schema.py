@@ -29,7 +29,7 @@ from agentflow.api.app import create_app
 from agentflow.bootstrap import Application
 from agentflow.kit.db import Database
 from agentflow.kit.settings import Settings
-from tests.api.test_walk import WALKED
+from tests.api.test_walk import SOMEBODY, WALKED
 from tests.conftest import MANY, add_workspace
 from tests.e2e.forked import Forked
 from tests.e2e.live import LiveApp
@@ -39,6 +39,7 @@ TAKEN: dict[str, object] = {
     "POST /api/v1/object-definitions": WALKED,
     "POST /api/v1/google-connections": {"name": "g", "client_id": "c", "client_secret": "s"},
     "POST /api/v1/model-connections": {"name": "m", "base_url": "https://93.184.215.14/v1", "model": "m"},
+    "POST /api/v1/contacts": SOMEBODY,
     "POST /api/v1/labels": {"name": "linked"},
     "POST /api/v1/contact-views": {"name": "linked", "shared": True},
 }

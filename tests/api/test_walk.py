@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.live import LiveApp
 from tests.people import add_person, browser_of, log_in
 
+SOMEBODY = {"first_name": "Ada"}
 WALKED = {
     "key": "walked",
     "name": "Walked",
@@ -165,7 +166,7 @@ def real_ids(app: LiveApp) -> dict[str, str]:
     source = app.sources()[0]
     preview = app.send_file(f"/api/v1/sources/{source['id']}/preview", source["name"], b"Nothing.")[1]
     gap = app.api("GET", f"/knowledge-bases/{base}/gaps")[1]["items"][0]
-    contact = made(app, "/contacts", {})
+    contact = made(app, "/contacts", SOMEBODY)
     kind = made(app, "/object-definitions", WALKED)
     file = app.send_file(f"/api/v1/contacts/{contact}/files", "a.txt", b"x")[1]
     team = app.api("GET", "/teams")[1]["items"][0]["id"]
@@ -178,9 +179,9 @@ def real_ids(app: LiveApp) -> dict[str, str]:
         "definition_id": kind,
         "record_id": made(app, f"/object-definitions/{kind}/records", {"values": {"number": "1"}}),
         "file_id": file["id"],
-        "merge_id": app.api("POST", f"/contacts/{contact}/merge", {"other_id": made(app, "/contacts", {})})[
-            1
-        ]["id"],
+        "merge_id": app.api(
+            "POST", f"/contacts/{contact}/merge", {"other_id": made(app, "/contacts", SOMEBODY)}
+        )[1]["id"],
         "property_id": made(app, "/contact-properties", {"key": "walked", "name": "Walked", "type": "text"}),
         "import_id": app.send_file("/api/v1/contact-imports", "a.csv", b"Email\nada@example.com\n")[1]["id"],
         "list_id": made(app, "/contact-lists", {"name": "walked"}),
@@ -197,7 +198,7 @@ def real_ids(app: LiveApp) -> dict[str, str]:
         "key_id": app.api("GET", "/api-keys")[1]["items"][0]["id"],
         "conversation_id": visitor.conversation_id,
         "staff_id": app.api("GET", "/staff")[1]["items"][0]["id"],
-        "erasure_id": app.api("POST", f"/contacts/{made(app, '/contacts', {})}/erase")[1]["id"],
+        "erasure_id": app.api("POST", f"/contacts/{made(app, '/contacts', SOMEBODY)}/erase")[1]["id"],
         "export_id": app.api("POST", "/workspace/export")[1]["id"],
         "team_id": app.api("GET", "/teams")[1]["items"][0]["id"],
     }

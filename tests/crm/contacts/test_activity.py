@@ -128,7 +128,7 @@ async def test_that_labels_put_on_many_are_told_to_those_they_are_new_to(book: B
 
 
 async def test_that_who_comes_into_a_list_or_goes_is_told_so_once(book: Book) -> None:
-    one = (await book.add()).id
+    one = (await book.add(first_name="Ada")).id
     async with book.db.transaction() as session:
         made = await lists.create_list(session, person(book), ListCreate(name="Fair"))
         for change in (MembersChange(add=[one]), MembersChange(add=[one]), MembersChange(remove=[one])):

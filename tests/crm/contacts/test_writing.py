@@ -14,7 +14,7 @@ from agentflow.kit.db import Database
 from agentflow.kit.errors import AppError
 from crm.contacts import service as contacts
 from crm.contacts.addresses import email_key, phone_key
-from crm.contacts.errors import BadEmail, BadPhone, ContactNotFound, DuplicateContact
+from crm.contacts.errors import BadEmail, BadPhone, ContactNotFound, DuplicateContact, EmptyContact
 from crm.contacts.labels import service as labels
 from crm.contacts.properties import service as properties
 from crm.contacts.schemas import AddressKind, ContactCreate, ContactSource, ContactUpdate, PropertyType
@@ -90,6 +90,13 @@ async def test_that_a_contact_holds_everything_it_was_given(book: Book) -> None:
 async def test_that_a_phone_number_alone_is_enough(book: Book) -> None:
     made = await book.add(phones=["+31612345678"])
     assert (made.name, made.phone_numbers) == (None, ["+31612345678"])
+
+
+async def test_that_a_contact_about_whom_nothing_is_said_is_not_made(book: Book) -> None:
+    with pytest.raises(EmptyContact):
+        await book.add(last_name=" ", emails=[""], properties={})
+    made = await book.add(labels=["vip"])
+    assert (await book.change(made.id, labels=[])).labels == []
 
 
 async def test_that_another_spelling_of_a_known_address_is_refused_with_the_others_id(book: Book) -> None:
