@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 from babel import Locale
 
@@ -14,6 +15,7 @@ Overrides = Mapping[str, Mapping[str, str]]
 
 _LANGUAGES = ("nl", "en", "de", "es", "fr")
 _FALLBACK = "en"
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -41,6 +43,16 @@ def text(key: str, language: str, overrides: Overrides | None = None, **values: 
 def language_name(code: str, language: str) -> str:
     """What `language` calls the language with this ISO 639-1 code: ("en", "nl") is Engels."""
     return str(Locale.parse(_code(language)).languages.get(code, code))
+
+
+def is_language(code: str) -> bool:
+    """Whether it names any language there is, by ISO 639, alone or with a country or script: nl, pt-BR."""
+    return _LANGUAGE.fullmatch(code) is not None and re.split("[-_]", code.lower())[0] in _any_language()
+
+
+@cache
+def _any_language() -> frozenset[str]:
+    return frozenset(map(str, Locale("en").languages))
 
 
 def known_overrides(overrides: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:

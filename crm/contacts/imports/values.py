@@ -10,6 +10,7 @@ from babel import Locale
 
 from crm.contacts.imports.schemas import DateOrder
 from crm.contacts.imports.words import MONTHS, NO, YES, plain
+from crm.teams.texts import is_language
 
 LANGUAGES = ("en", "nl", "de", "es", "fr")
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]\d{1,2}:\d{2}.*)?$")
@@ -143,8 +144,7 @@ def parse_country(text: str) -> str:
 def parse_language(text: str) -> str:
     """The code of a language, by its code or its name in five languages. Raises BadCell."""
     code = text.strip()
-    is_code = re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*", code) and len(code) <= 16
-    if is_code and re.split("[-_]", code.lower())[0] in _language_codes():
+    if len(code) <= 16 and is_language(code):
         return code
     found = _languages().get(plain(text))
     if found is None:
@@ -190,8 +190,3 @@ def _languages() -> dict[str, str]:
         for code, name in Locale(language).languages.items()
         if len(code) <= 3
     }
-
-
-@cache
-def _language_codes() -> frozenset[str]:
-    return frozenset(code for code in map(str, Locale("en").languages) if len(code) <= 3)

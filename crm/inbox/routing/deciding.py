@@ -96,8 +96,8 @@ async def _holds(session: AsyncSession, opened: Opening, rule: RoutingRule) -> b
 
 def _speaks(language: str | None, wanted: list[str]) -> bool:
     """`en` is every English, `en-GB` only that one."""
-    spoken = (language or "").casefold().replace("_", "-")
-    return any(spoken == one.casefold() or spoken.startswith(f"{one.casefold()}-") for one in wanted)
+    spoken, *accepted = (one.casefold().replace("_", "-") for one in (language or "", *wanted))
+    return any(spoken == one or spoken.startswith(f"{one}-") for one in accepted)
 
 
 async def _give(session: AsyncSession, workspace_id: str, rule: RoutingRule, target: Target) -> Decision:

@@ -23,6 +23,12 @@ class BadTarget(InvalidInput):
     code = "bad_routing_target"
 
 
+class BadCondition(InvalidInput):
+    """A condition can never hold: there is no channel or language of that name."""
+
+    code = "bad_routing_condition"
+
+
 class BadOrder(InvalidInput):
     """An order names every rule once."""
 

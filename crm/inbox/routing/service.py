@@ -8,9 +8,10 @@ from agentflow.kit.bin import bin_since, check_restorable, erase_expired
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError
 from agentflow.kit.ids import new_id
+from channels.registry import NAMES as CHANNELS
 from crm.inbox.routing import repository
 from crm.inbox.routing.deciding import check_conditions, problem_of
-from crm.inbox.routing.errors import BadOrder, BadTarget, RuleNotFound, TooManyRules
+from crm.inbox.routing.errors import BadCondition, BadOrder, BadTarget, RuleNotFound, TooManyRules
 from crm.inbox.routing.models import RoutingRule
 from crm.inbox.routing.schemas import (
     MAX_RULES,
@@ -22,10 +23,14 @@ from crm.inbox.routing.schemas import (
     RuleUpdate,
     Target,
 )
+from crm.teams.texts import is_language
 
 
 async def create_rule(session: AsyncSession, workspace_id: str, data: RuleCreate) -> RoutingRule:
-    """A new rule, behind all others. Raises TooManyRules, BadTarget and what a filter raises."""
+    """A new rule, behind all others.
+
+    Raises TooManyRules, BadTarget, BadCondition and what a filter raises.
+    """
     await _check_room(session, workspace_id)
     await _check(session, workspace_id, data.target, data.conditions)
     rule = RoutingRule(
@@ -47,7 +52,7 @@ async def create_rule(session: AsyncSession, workspace_id: str, data: RuleCreate
 async def update_rule(
     session: AsyncSession, workspace_id: str, rule_id: str, data: RuleUpdate
 ) -> RoutingRule:
-    """Change what is given. Raises RuleNotFound, BadTarget and what a filter raises."""
+    """Change what is given. Raises RuleNotFound, BadTarget, BadCondition and what a filter raises."""
     rule = await get_rule(session, workspace_id, rule_id)
     await _check(session, workspace_id, data.target, data.conditions)
     rule.name = data.name or rule.name
@@ -142,7 +147,23 @@ async def _check(
         found = "has no members" if problem is RuleProblem.NO_MEMBERS else "does not exist yet or any more"
         raise BadTarget(f"The target of the rule {found}.", field="target")
     if conditions is not None:
+        _check_names(conditions)
         await check_conditions(session, workspace_id, conditions)
+
+
+def _check_names(conditions: Conditions) -> None:
+    for channel in conditions.channels or ():
+        if channel not in CHANNELS:
+            raise BadCondition(
+                f"There is no channel “{channel}”.", field="conditions.channels", allowed=list(CHANNELS)
+            )
+    for language in conditions.languages or ():
+        if not is_language(language):
+            raise BadCondition(
+                f"There is no language “{language}”.",
+                field="conditions.languages",
+                allowed="ISO 639-1, alone or with a country, such as nl or pt-BR",
+            )
 
 
 def _json(value: Conditions | Target) -> str:

@@ -16,7 +16,7 @@ from crm.inbox import service as inbox
 from crm.inbox.models import Conversation
 from crm.inbox.routing import service as routing
 from crm.inbox.routing.deciding import PORT
-from crm.inbox.routing.errors import BadOrder, BadTarget, RuleNotFound, TooManyRules
+from crm.inbox.routing.errors import BadCondition, BadOrder, BadTarget, RuleNotFound, TooManyRules
 from crm.inbox.routing.schemas import (
     Conditions,
     RuleCreate,
@@ -31,6 +31,7 @@ from crm.teams.hours import Hours
 from crm.teams.models import TeamMember
 from crm.teams.opening import set_hours
 from crm.teams.schemas import TeamCreate
+from tests.e2e.live import LiveApp
 from tests.talk import AGENT, Talk, make_talk
 
 ALWAYS = Conditions()
@@ -69,9 +70,12 @@ async def rules(talk: Talk) -> list[RuleRead]:
 
 async def test_that_the_first_rule_that_holds_decides_and_else_the_accounts_agent(talk: Talk) -> None:
     team = await add_team(talk, "Dutch")
-    await add_rule(talk, Target(agent_id="agt_fax"), Conditions(channels=["fax"]))
+    fax = await add_rule(talk, Target(agent_id="agt_fax"), Conditions(channels=["livechat"]))
+    async with talk.db.transaction() as session:  # of a time when there was such a channel
+        rule = await routing.get_rule(session, talk.workspace_id, fax)
+        rule.conditions = Conditions(channels=["fax"]).model_dump_json()
     await add_rule(talk, Target(team_id=team), Conditions(languages=["nl"]))
-    await add_rule(talk, Target(staff_id=talk.staff.id), Conditions(languages=["nl", "en-GB"]))
+    await add_rule(talk, Target(staff_id=talk.staff.id), Conditions(languages=["nl", "en_GB"]))
 
     dutch = await opened(talk, "vis_1", locale="nl-BE")
     assert (dutch.owner_kind, dutch.team_id, dutch.agent_id) == ("nobody", team, AGENT)
@@ -183,6 +187,14 @@ async def test_that_bad_rules_and_those_of_elsewhere_are_refused(talk: Talk) -> 
     ):
         with pytest.raises(BadTarget):
             await add_rule(talk, target)
+    for never in (
+        {"channels": ["livechat", "fax"]},
+        {"languages": ["nl", "xx"]},
+        {"languages": ["dutch"]},
+        {"languages": ["nl-"]},
+    ):
+        with pytest.raises(BadCondition):
+            await add_rule(talk, Target(staff_id=talk.staff.id), Conditions.model_validate(never))
     for wrong in ({}, {"staff_id": "a", "team_id": "b"}):
         with pytest.raises(ValidationError):
             Target.model_validate(wrong)
@@ -195,3 +207,14 @@ async def test_that_bad_rules_and_those_of_elsewhere_are_refused(talk: Talk) -> 
             await routing.create_rule(session, talk.workspace_id, data)
         with pytest.raises(TooManyRules):
             await routing.create_rule(session, talk.workspace_id, data)
+
+
+def test_that_a_condition_that_can_never_hold_is_refused_with_what_is_allowed(live_app: LiveApp) -> None:
+    rule = {"name": "never", "target": {"team_id": live_app.api("GET", "/teams")[1]["items"][0]["id"]}}
+    for conditions, place, allowed in (
+        ({"channels": ["telex"]}, "conditions.channels", ["livechat"]),
+        ({"languages": ["xx"]}, "conditions.languages", "ISO 639-1"),
+    ):
+        status, problem = live_app.api("POST", "/routing-rules", rule | {"conditions": conditions})
+        assert (status, problem["code"], problem["field"]) == (422, "bad_routing_condition", place)
+        assert problem["allowed"][: len(allowed)] == allowed
