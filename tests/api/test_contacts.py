@@ -42,6 +42,10 @@ def test_that_hot_premium_customers_are_found(live_app: LiveApp) -> None:
     page = post(live_app, "/contacts/search", {"filter": condition, "sort": "name"}, 200)
     assert ([one["id"] for one in page["items"]], page["next_cursor"]) == ([ada["id"]], None)
     assert post(live_app, "/contacts/count", {"filter": condition}, 200) == {"count": 1}
+    named = post(live_app, "/contact-lists", {"name": "By hand"})["id"]
+    members = {"add": [ada["id"], "con_none"]}
+    came = post(live_app, f"/contact-lists/{named}/contacts", members, 200)
+    assert came == {"added": 1, "removed": 0, "unknown": ["con_none"]}
     made = post(live_app, "/contact-lists", {"name": "Hot", "filter": condition})
     assert live_app.api("GET", f"/contact-lists/{made['id']}")[1]["filter"] == condition | {
         "all": [*condition["all"][:2], {"not": {"property": "email", "operator": "is_empty", "value": None}}]

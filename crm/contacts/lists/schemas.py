@@ -61,6 +61,7 @@ class MembersChanged(BaseModel):
 
     added: int
     removed: int
+    unknown: list[str] = Field(description="ids to add that are of nobody here, or of somebody in the bin")
 
 
 class LabelsChange(BaseModel):

@@ -123,7 +123,7 @@ async def restore_list(session: AsyncSession, workspace_id: str, list_id: str) -
 async def change_members(
     session: AsyncSession, who: Principal, list_id: str, data: MembersChange
 ) -> MembersChanged:
-    """Put contacts in and take others out; ids of nobody here are passed over.
+    """Put contacts in and take others out; ids of nobody here are passed over, and named.
 
     Raises ListNotFound, WrongKindOfList.
     """
@@ -139,7 +139,8 @@ async def change_members(
         for contact_id in ids
     ]
     await activity.note_many(session, who.workspace_id, lines, actor_id=who.id)
-    return MembersChanged(added=len(added), removed=len(removed))
+    unknown = sorted(set(data.add) - known.keys())
+    return MembersChanged(added=len(added), removed=len(removed), unknown=unknown)
 
 
 async def change_labels(session: AsyncSession, who: Principal, data: LabelsChange) -> LabelsChanged:
