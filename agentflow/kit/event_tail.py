@@ -43,21 +43,22 @@ class Subscription:
 
     async def next(self, timeout_seconds: float) -> list[Event]:
         """The next events, oldest first; empty when none came in this time."""
-        if not self._read_table and not self._waiting:
-            try:
-                async with asyncio.timeout(timeout_seconds):
-                    await self._news.wait()
-            except TimeoutError:
-                return []
-        if self._read_table and (events := await self._from_table()):
-            return events
-        events = [event for event in self._waiting if event.cursor > self._position]
-        self._waiting.clear()
-        self._news.clear()
-        if not events:  # heard before, or in doubt again while the table was read
-            return await self.next(timeout_seconds)
-        self._position = events[-1].cursor
-        return events
+        ends = asyncio.get_running_loop().time() + timeout_seconds
+        while True:
+            if not self._read_table and not self._waiting:
+                try:
+                    async with asyncio.timeout_at(ends):
+                        await self._news.wait()
+                except TimeoutError:
+                    return []
+            if self._read_table and (events := await self._from_table()):
+                return events
+            events = [event for event in self._waiting if event.cursor > self._position]
+            self._waiting.clear()
+            self._news.clear()
+            if events:  # else they were heard before, or there was a doubt again while the table was read
+                self._position = events[-1].cursor
+                return events
 
     async def _from_table(self) -> list[Event]:
         self._read_table = False  # what the poller finds from here on is kept

@@ -208,3 +208,18 @@ async def test_that_a_doubt_while_the_table_is_read_ends_no_wait(db: Database, t
         await say(db, "cnv_1", 1)
         assert [event.payload["n"] for event in await news.next(1.0)] == [1]
     assert doubts == 2
+
+
+async def test_that_doubts_lengthen_no_wait(db: Database, tail: EventTail) -> None:
+    async with tail.subscribe("wsp_1", stream="cnv_1", after=0) as news:
+
+        async def doubt() -> None:
+            for _ in range(15):
+                await asyncio.sleep(0.1)
+                news.doubt()
+
+        doubting = asyncio.create_task(doubt())
+        began = time.monotonic()
+        assert await news.next(0.5) == []
+        assert time.monotonic() - began < 1.4
+        await doubting
