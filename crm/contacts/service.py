@@ -13,7 +13,7 @@ from agentflow.kit.ids import new_id
 from crm.contacts import repository
 from crm.contacts.activity import service as activity
 from crm.contacts.activity.schemas import ActivityKind
-from crm.contacts.addresses import address_key, phone_key
+from crm.contacts.addresses import phone_key
 from crm.contacts.errors import BadPhone, ContactNotFound
 from crm.contacts.folding import fold_or_none, sort_key
 from crm.contacts.models import NEVER, Contact, ContactAddress, ContactIdentity
@@ -27,7 +27,6 @@ from crm.contacts.schemas import (
     IdentityRead,
 )
 from crm.contacts.writing import NOBODY, Cause, Written, address_rows, create_many, update_many
-from crm.teams import directory
 
 __all__ = ["Cause", "Written", "create_many", "update_many"]
 
@@ -174,17 +173,6 @@ async def get_contact(session: AsyncSession, workspace_id: str, contact_id: str)
 async def find_contact(session: AsyncSession, workspace_id: str, contact_id: str) -> Contact | None:
     """The bare record; None when it is absent or in the bin."""
     return await repository.find_contact(session, workspace_id, contact_id)
-
-
-async def find_by_address(
-    session: AsyncSession, workspace_id: str, kind: AddressKind, value: str
-) -> list[str]:
-    """Ids of the contacts with this e-mail address or phone number in any spelling, oldest first.
-
-    Raises BadEmail, BadPhone.
-    """
-    key = address_key(kind, value, await directory.country_of(session, workspace_id))
-    return (await repository.holders_of(session, workspace_id, kind, [key])).get(key, [])
 
 
 async def list_contacts(
