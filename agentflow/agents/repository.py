@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -38,10 +36,10 @@ async def agents_of_base(session: AsyncSession, workspace_id: str, knowledge_bas
 
 
 async def list_agents(
-    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, binned_since: datetime | None
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, deleted: bool
 ) -> list[Agent]:
-    """Agents of this workspace, oldest first; those in the bin since then when a time is given."""
-    there = shown(Agent.deleted_at, binned_since)
+    """Agents of this workspace, oldest first; those in the bin when `deleted`."""
+    there = shown(session, Agent.deleted_at, deleted)
     query = select(Agent).where(Agent.workspace_id == workspace_id, there).order_by(Agent.id).limit(limit)
     if after is not None:
         query = query.where(Agent.id > after)

@@ -21,7 +21,7 @@ from agentflow.agents.schemas import (
     HandoffRule,
     Role,
 )
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.errors import NotFound
 from agentflow.kit.ids import new_id
@@ -137,8 +137,7 @@ async def list_agents(
     deleted: bool = False,
 ) -> list[Agent]:
     """Agents by id, oldest first, after the id given; those in the bin when `deleted`."""
-    since = bin_since(session) if deleted else None
-    return await repository.list_agents(session, workspace_id, after=after, limit=limit, binned_since=since)
+    return await repository.list_agents(session, workspace_id, after=after, limit=limit, deleted=deleted)
 
 
 async def agents_of(session: AsyncSession, workspace_id: str, knowledge_base_id: str) -> list[str]:

@@ -32,9 +32,9 @@ def check_restorable(session: AsyncSession, deleted_at: datetime | None) -> None
         raise TooLateToRestore(f"What was deleted more than {BIN_DAYS} days ago cannot be restored.")
 
 
-def shown(deleted_at: Any, deleted_since: datetime | None) -> ColumnElement[bool]:  # noqa: ANN401 - a column
-    """What is not in the bin; given a time, what was put there after it."""
-    found: ColumnElement[bool] = deleted_at.is_(None) if deleted_since is None else deleted_at > deleted_since
+def shown(session: AsyncSession, deleted_at: Any, deleted: bool) -> ColumnElement[bool]:  # noqa: ANN401 - a column
+    """What is not in the bin; when `deleted`, what is there and can be restored."""
+    found: ColumnElement[bool] = deleted_at > bin_since(session) if deleted else deleted_at.is_(None)
     return found
 
 

@@ -46,10 +46,10 @@ async def find_environment_connection(session: AsyncSession, workspace_id: str) 
 
 
 async def list_connections(
-    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, binned_since: datetime | None
+    session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, deleted: bool
 ) -> list[ModelConnection]:
-    """Connections, oldest first; those in the bin since then when a time is given."""
-    there = shown(ModelConnection.deleted_at, binned_since)
+    """Connections, oldest first; those in the bin when `deleted`."""
+    there = shown(session, ModelConnection.deleted_at, deleted)
     query = (
         select(ModelConnection)
         .where(ModelConnection.workspace_id == workspace_id, there)

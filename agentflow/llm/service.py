@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit import events
-from agentflow.kit.bin import bin_since, check_restorable, erase_expired
+from agentflow.kit.bin import check_restorable, erase_expired
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from agentflow.kit.settings import Settings
@@ -101,10 +101,7 @@ async def list_connections(
     deleted: bool = False,
 ) -> list[ModelConnection]:
     """Connections by id, oldest first, after the id given; those in the bin when `deleted`."""
-    since = bin_since(session) if deleted else None
-    return await repository.list_connections(
-        session, workspace_id, after=after, limit=limit, binned_since=since
-    )
+    return await repository.list_connections(session, workspace_id, after=after, limit=limit, deleted=deleted)
 
 
 async def delete_connection(session: AsyncSession, workspace_id: str, connection_id: str) -> None:

@@ -114,13 +114,13 @@ async def list_contacts(
     workspace_id: str,
     *,
     before: str | None,
-    deleted_since: datetime | None,
+    deleted: bool,
     limit: int,
 ) -> list[Contact]:
-    """One page, newest first; with `deleted_since` of those that were put into the bin after it."""
+    """One page, newest first; of those in the bin when `deleted`."""
     query = select(Contact).where(
         Contact.workspace_id == workspace_id,
-        shown(Contact.deleted_at, deleted_since),
+        shown(session, Contact.deleted_at, deleted),
         Contact.merged_into_id.is_(None),
     )
     if before is not None:

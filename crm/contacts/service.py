@@ -183,7 +183,7 @@ async def list_contacts(
         session,
         workspace_id,
         before=before,
-        deleted_since=bin_since(session) if deleted else None,
+        deleted=deleted,
         limit=limit,
     )
     return await read_contacts(session, workspace_id, found)

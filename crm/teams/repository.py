@@ -180,11 +180,11 @@ async def list_teams(
     *,
     after: str | None,
     limit: int,
-    deleted_since: datetime | None = None,
+    deleted: bool = False,
 ) -> list[Team]:
-    """Teams of this workspace by id; ids sort by time. With a time those deleted since."""
+    """Teams of this workspace by id; ids sort by time. Those in the bin when `deleted`."""
     query = select(Team).where(Team.workspace_id == workspace_id).order_by(Team.id).limit(limit)
-    query = query.where(shown(Team.deleted_at, deleted_since))
+    query = query.where(shown(session, Team.deleted_at, deleted))
     if after is not None:
         query = query.where(Team.id > after)
     return list((await session.execute(query)).scalars())

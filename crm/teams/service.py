@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.teams import repository
@@ -407,8 +406,7 @@ async def list_teams(
     session: AsyncSession, workspace_id: str, *, after: str | None, limit: int, deleted: bool = False
 ) -> list[Team]:
     """Teams, oldest first; those in the bin if asked for."""
-    since = bin_since(session) if deleted else None
-    return await repository.list_teams(session, workspace_id, after=after, limit=limit, deleted_since=since)
+    return await repository.list_teams(session, workspace_id, after=after, limit=limit, deleted=deleted)
 
 
 async def get_team(session: AsyncSession, workspace_id: str, team_id: str | None) -> Team:

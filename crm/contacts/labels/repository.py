@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, text
@@ -59,12 +58,12 @@ async def add_labels(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -
 
 
 async def list_labels(
-    session: AsyncSession, workspace_id: str, *, after: str | None, deleted_since: datetime | None, limit: int
+    session: AsyncSession, workspace_id: str, *, after: str | None, deleted: bool, limit: int
 ) -> list[Label]:
-    """One page, oldest first; with `deleted_since` of those that were put into the bin after it."""
+    """One page, oldest first; of those in the bin when `deleted`."""
     query = select(Label).where(
         Label.workspace_id == workspace_id,
-        shown(Label.deleted_at, deleted_since),
+        shown(session, Label.deleted_at, deleted),
     )
     if after is not None:
         query = query.where(Label.id > after)

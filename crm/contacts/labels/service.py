@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts.activity.schemas import ActivityKind
@@ -91,8 +91,7 @@ async def list_labels(
     session: AsyncSession, workspace_id: str, *, deleted: bool, after: str | None, limit: int
 ) -> list[LabelRead]:
     """One page, oldest first; when `deleted` of those in the bin that can be restored."""
-    since = bin_since(session) if deleted else None
-    found = await repository.list_labels(session, workspace_id, after=after, deleted_since=since, limit=limit)
+    found = await repository.list_labels(session, workspace_id, after=after, deleted=deleted, limit=limit)
     return [LabelRead.model_validate(one) for one in found]
 
 

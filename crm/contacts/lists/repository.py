@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select
@@ -28,12 +27,12 @@ async def find_list(
 
 
 async def list_lists(
-    session: AsyncSession, workspace_id: str, *, after: str | None, deleted_since: datetime | None, limit: int
+    session: AsyncSession, workspace_id: str, *, after: str | None, deleted: bool, limit: int
 ) -> list[ContactList]:
-    """One page, oldest first; with `deleted_since` of those that were put into the bin after it."""
+    """One page, oldest first; of those in the bin when `deleted`."""
     query = select(ContactList).where(
         ContactList.workspace_id == workspace_id,
-        shown(ContactList.deleted_at, deleted_since),
+        shown(session, ContactList.deleted_at, deleted),
     )
     if after is not None:
         query = query.where(ContactList.id > after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.errors import Conflict, NotFound
 from agentflow.kit.ids import new_id
@@ -69,8 +69,7 @@ async def list_lists(
     session: AsyncSession, workspace_id: str, *, deleted: bool, after: str | None, limit: int
 ) -> list[ListRead]:
     """One page, oldest first; when `deleted` of those in the bin that can be restored."""
-    since = bin_since(session) if deleted else None
-    found = await repository.list_lists(session, workspace_id, after=after, deleted_since=since, limit=limit)
+    found = await repository.list_lists(session, workspace_id, after=after, deleted=deleted, limit=limit)
     return [_read(one) for one in found]
 
 

@@ -29,7 +29,7 @@ async def list_files(
     workspace_id: str,
     contact_id: str,
     *,
-    deleted_since: datetime | None,
+    deleted: bool,
     before: str | None,
     limit: int,
 ) -> list[ContactFile]:
@@ -37,7 +37,7 @@ async def list_files(
     query = select(ContactFile).where(
         ContactFile.workspace_id == workspace_id,
         ContactFile.contact_id == contact_id,
-        shown(ContactFile.deleted_at, deleted_since),
+        shown(session, ContactFile.deleted_at, deleted),
     )
     if before is not None:
         query = query.where(ContactFile.id < before)

@@ -116,7 +116,7 @@ async def list_files(
         session,
         workspace_id,
         contact_id,
-        deleted_since=bin_since(session) if deleted else None,
+        deleted=deleted,
         before=after,
         limit=limit,
     )

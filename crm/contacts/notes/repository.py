@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,7 +26,7 @@ async def list_notes(
     workspace_id: str,
     contact_id: str,
     *,
-    deleted_since: datetime | None,
+    deleted: bool,
     before: str | None,
     limit: int,
 ) -> list[ContactNote]:
@@ -36,7 +34,7 @@ async def list_notes(
     query = select(ContactNote).where(
         ContactNote.workspace_id == workspace_id,
         ContactNote.contact_id == contact_id,
-        shown(ContactNote.deleted_at, deleted_since),
+        shown(session, ContactNote.deleted_at, deleted),
     )
     if before is not None:
         query = query.where(ContactNote.id < before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts.activity import service as activity
@@ -51,7 +51,7 @@ async def list_notes(
         session,
         workspace_id,
         contact_id,
-        deleted_since=bin_since(session) if deleted else None,
+        deleted=deleted,
         before=after,
         limit=limit,
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts.objects import repository
@@ -67,7 +67,7 @@ async def list_definitions(
 ) -> list[DefinitionRead]:
     """Kinds of objects, oldest first."""
     found = await repository.list_definitions(
-        session, workspace_id, deleted_since=bin_since(session) if deleted else None, after=after, limit=limit
+        session, workspace_id, deleted=deleted, after=after, limit=limit
     )
     return [read_definition(one) for one in found]
 

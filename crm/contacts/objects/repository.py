@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.exc import IntegrityError
@@ -55,12 +54,12 @@ async def count_definitions(session: AsyncSession, workspace_id: str) -> int:
 
 
 async def list_definitions(
-    session: AsyncSession, workspace_id: str, *, deleted_since: datetime | None, after: str | None, limit: int
+    session: AsyncSession, workspace_id: str, *, deleted: bool, after: str | None, limit: int
 ) -> list[ObjectDefinition]:
     """Kinds of objects, oldest first."""
     query = select(ObjectDefinition).where(
         ObjectDefinition.workspace_id == workspace_id,
-        shown(ObjectDefinition.deleted_at, deleted_since),
+        shown(session, ObjectDefinition.deleted_at, deleted),
     )
     if after is not None:
         query = query.where(ObjectDefinition.id > after)
@@ -97,7 +96,7 @@ async def list_records(
     definition_id: str,
     *,
     condition: ColumnElement[bool] | None = None,
-    deleted_since: datetime | None = None,
+    deleted: bool = False,
     after: str | None,
     limit: int,
 ) -> list[ObjectRecord]:
@@ -105,7 +104,7 @@ async def list_records(
     query = select(ObjectRecord).where(
         ObjectRecord.workspace_id == workspace_id,
         ObjectRecord.definition_id == definition_id,
-        shown(ObjectRecord.deleted_at, deleted_since),
+        shown(session, ObjectRecord.deleted_at, deleted),
     )
     if condition is not None:
         query = query.where(condition)

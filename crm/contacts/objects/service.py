@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.errors import InvalidInput
 from agentflow.kit.events import publish
@@ -193,7 +193,7 @@ async def list_records(
         workspace_id,
         definition_id,
         condition=condition,
-        deleted_since=bin_since(session) if deleted else None,
+        deleted=deleted,
         after=after,
         limit=limit,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,12 +40,12 @@ async def all_properties(session: AsyncSession, workspace_id: str) -> list[Conta
 
 
 async def list_properties(
-    session: AsyncSession, workspace_id: str, *, after: str | None, deleted_since: datetime | None, limit: int
+    session: AsyncSession, workspace_id: str, *, after: str | None, deleted: bool, limit: int
 ) -> list[ContactProperty]:
-    """One page, oldest first; with `deleted_since` of those that were put into the bin after it."""
+    """One page, oldest first; of those in the bin when `deleted`."""
     query = select(ContactProperty).where(
         ContactProperty.workspace_id == workspace_id,
-        shown(ContactProperty.deleted_at, deleted_since),
+        shown(session, ContactProperty.deleted_at, deleted),
     )
     if after is not None:
         query = query.where(ContactProperty.id > after)

@@ -6,7 +6,7 @@ import json
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from crm.contacts import repository as contacts
@@ -66,10 +66,7 @@ async def list_properties(
     session: AsyncSession, workspace_id: str, *, deleted: bool, after: str | None, limit: int
 ) -> list[PropertyRead]:
     """One page, oldest first; when `deleted` of those in the bin that can be restored."""
-    since = bin_since(session) if deleted else None
-    found = await repository.list_properties(
-        session, workspace_id, after=after, deleted_since=since, limit=limit
-    )
+    found = await repository.list_properties(session, workspace_id, after=after, deleted=deleted, limit=limit)
     return [_read(one) for one in found]
 
 

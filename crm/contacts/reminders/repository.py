@@ -38,14 +38,14 @@ async def list_reminders(
     contact_id: str | None = None,
     staff_id: str | None = None,
     state: ReminderState | None = None,
-    deleted_since: datetime | None = None,
+    deleted: bool = False,
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> list[ContactReminder]:
     """Reminders by their time; `after` is the place of the last one seen."""
     query = select(ContactReminder).where(
         ContactReminder.workspace_id == workspace_id,
-        shown(ContactReminder.deleted_at, deleted_since),
+        shown(session, ContactReminder.deleted_at, deleted),
     )
     if contact_id is not None:
         query = query.where(ContactReminder.contact_id == contact_id)

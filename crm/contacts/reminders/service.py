@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.ids import new_id
 from agentflow.kit.pagination import position_in_time, read_position_in_time
@@ -84,7 +84,7 @@ async def list_reminders(
         contact_id=contact_id,
         staff_id=staff_id,
         state=state,
-        deleted_since=bin_since(session) if deleted else None,
+        deleted=deleted,
         after=read_position_in_time(after),
         limit=limit,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,14 +32,14 @@ async def list_views(
     staff_id: str | None,
     *,
     after: str | None,
-    deleted_since: datetime | None,
+    deleted: bool,
     limit: int,
 ) -> list[ContactView]:
-    """One page of the shared ones and one's own, oldest first; with `deleted_since` of those in the bin."""
+    """One page of the shared ones and one's own, oldest first; those in the bin when `deleted`."""
     query = select(ContactView).where(
         ContactView.workspace_id == workspace_id,
         _visible(staff_id),
-        shown(ContactView.deleted_at, deleted_since),
+        shown(session, ContactView.deleted_at, deleted),
     )
     if after is not None:
         query = query.where(ContactView.id > after)

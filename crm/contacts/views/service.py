@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable
+from agentflow.kit.bin import check_restorable
 from agentflow.kit.db import now
 from agentflow.kit.errors import Forbidden, NotFound
 from agentflow.kit.ids import new_id
@@ -85,7 +85,7 @@ async def list_views(
         who.workspace_id,
         who.staff_id,
         after=after,
-        deleted_since=bin_since(session) if deleted else None,
+        deleted=deleted,
         limit=limit,
     )
     return [_read(one) for one in found]

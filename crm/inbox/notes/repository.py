@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,16 +26,16 @@ async def list_notes(
     workspace_id: str,
     conversation_id: str,
     *,
-    deleted_since: datetime | None,
+    deleted: bool,
     after: str | None,
     limit: int,
 ) -> list[ConversationNote]:
-    """Notes, oldest first; with `deleted_since` those put into the bin since then instead."""
+    """Notes, oldest first; those in the bin when `deleted`."""
     query = select(ConversationNote).where(
         ConversationNote.workspace_id == workspace_id,
         ConversationNote.conversation_id == conversation_id,
     )
-    query = query.where(shown(ConversationNote.deleted_at, deleted_since))
+    query = query.where(shown(session, ConversationNote.deleted_at, deleted))
     if after is not None:
         query = query.where(ConversationNote.id > after)
     return list((await session.execute(query.order_by(ConversationNote.id).limit(limit))).scalars())

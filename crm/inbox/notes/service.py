@@ -9,7 +9,7 @@ import json
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable, erase_expired
+from agentflow.kit.bin import check_restorable, erase_expired
 from agentflow.kit.db import Database, now
 from agentflow.kit.ids import new_id
 from crm.inbox import events
@@ -92,9 +92,8 @@ async def list_notes(
 ) -> list[ConversationNote]:
     """Notes, oldest first, or those in the bin. Raises ConversationNotFound."""
     await get_conversation(session, workspace_id, conversation_id)
-    since = bin_since(session) if deleted else None
     return await repository.list_notes(
-        session, workspace_id, conversation_id, deleted_since=since, after=after, limit=limit
+        session, workspace_id, conversation_id, deleted=deleted, after=after, limit=limit
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,12 +9,10 @@ from agentflow.kit.bin import shown
 from crm.inbox.routing.models import RoutingRule
 
 
-async def list_rules(
-    session: AsyncSession, workspace_id: str, *, deleted_since: datetime | None = None
-) -> list[RoutingRule]:
-    """All rules in their order; with `deleted_since` those put into the bin since then instead."""
+async def list_rules(session: AsyncSession, workspace_id: str, *, deleted: bool = False) -> list[RoutingRule]:
+    """All rules in their order; those in the bin when `deleted`."""
     query = select(RoutingRule).where(
-        RoutingRule.workspace_id == workspace_id, shown(RoutingRule.deleted_at, deleted_since)
+        RoutingRule.workspace_id == workspace_id, shown(session, RoutingRule.deleted_at, deleted)
     )
     return list((await session.execute(query.order_by(RoutingRule.position, RoutingRule.id))).scalars())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agentflow.kit.bin import bin_since, check_restorable, erase_expired
+from agentflow.kit.bin import check_restorable, erase_expired
 from agentflow.kit.db import Database, now
 from agentflow.kit.errors import AppError
 from agentflow.kit.ids import new_id
@@ -103,8 +103,7 @@ async def get_rule(session: AsyncSession, workspace_id: str, rule_id: str) -> Ro
 
 async def list_rules(session: AsyncSession, workspace_id: str, *, deleted: bool = False) -> list[RuleRead]:
     """All of them in their order, or those in the bin; there are never many."""
-    since = bin_since(session) if deleted else None
-    found = await repository.list_rules(session, workspace_id, deleted_since=since)
+    found = await repository.list_rules(session, workspace_id, deleted=deleted)
     return [await read_rule(session, rule) for rule in found]
 
 

@@ -64,12 +64,12 @@ async def list_staff(
     *,
     after: str | None,
     limit: int,
-    deleted_since: datetime | None = None,
+    deleted: bool = False,
     team_id: str | None = None,
 ) -> list[StaffMember]:
     """Staff of this workspace by id; ids sort by time."""
     query = select(StaffMember).where(
-        StaffMember.workspace_id == workspace_id, shown(StaffMember.deleted_at, deleted_since)
+        StaffMember.workspace_id == workspace_id, shown(session, StaffMember.deleted_at, deleted)
     )
     if team_id is not None:
         query = query.where(

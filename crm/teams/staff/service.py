@@ -95,9 +95,8 @@ async def list_staff(
     """Staff, oldest first; those in the bin or of one team if asked for. Raises RecordNotFound for a team."""
     if team_id is not None:
         team_id = (await get_team(session, workspace_id, team_id)).id
-    since = bin_since(session) if deleted else None
     return await repository.list_staff(
-        session, workspace_id, after=after, limit=limit, deleted_since=since, team_id=team_id
+        session, workspace_id, after=after, limit=limit, deleted=deleted, team_id=team_id
     )
 
 
