@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +15,8 @@ from agentflow.kit.events import Event, read_events
 from agentflow.kit.ids import new_id
 from agentflow.kit.settings import TurnSettings
 from channels import service as channels
-from channels.messages import EventKind, InboundEvent
+from channels.livechat import make_token
+from channels.messages import AccountKeys, EventKind, InboundEvent, InboundRequest
 from channels.models import ChannelAccount, OutboxRow
 from channels.outbox import Sender
 from channels.registry import build_channels
@@ -121,6 +123,13 @@ class Talk:
     async def row(self, outbox_id: str) -> OutboxRow:
         async with self.db.read() as session:
             return (await session.execute(select(OutboxRow).where(OutboxRow.id == outbox_id))).scalar_one()
+
+
+def widget_request(keys: AccountKeys, body: bytes, at: datetime, *, visitor: str = "vis_1") -> InboundRequest:
+    """What a visitor's widget sends, with a token that holds for a month."""
+    token = make_token(keys, visitor, at + timedelta(days=30))
+    headers = {"Authorization": f"Bearer {token}"}
+    return InboundRequest("POST", "http://test/widget/v1/messages", headers, {}, body, at, keys)
 
 
 async def make_talk(db: Database, *, routed: bool = True) -> Talk:

@@ -24,7 +24,8 @@ from channels.livechat import (
     site_named,
     start_visit,
 )
-from channels.messages import AccountKeys, InboundEvent, InboundRequest
+from channels.messages import AccountKeys, InboundEvent
+from tests.talk import widget_request
 
 KEYS = AccountKeys("acc_1", "site_1", ("widget-signing-key-0001",), "site-identity-secret")
 EXPIRES = datetime.fromtimestamp(1795352400, UTC)
@@ -124,17 +125,7 @@ def widget(settings: Settings) -> LiveChat:
 
 
 def parse(widget: LiveChat, **fields: object) -> InboundEvent:
-    token = make_token(KEYS, "vis_1", EXPIRES)
-    request = InboundRequest(
-        method="POST",
-        public_url="http://test/widget/v1/messages",
-        headers={"Authorization": f"Bearer {token}"},
-        query={},
-        body=json.dumps(fields).encode(),
-        received_at=NOW,
-        account=KEYS,
-    )
-    [event] = widget.parse(request)
+    [event] = widget.parse(widget_request(KEYS, json.dumps(fields).encode(), NOW))
     return event
 
 

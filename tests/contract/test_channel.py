@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,6 @@ from agentflow.kit.settings import Settings
 from channels import registry
 from channels.base import Channel, check_supported
 from channels.errors import NotSupportedByChannel
-from channels.livechat import make_token
 from channels.messages import (
     AccountKeys,
     EventKind,
@@ -33,7 +32,7 @@ from channels.messages import (
 )
 from channels.outbox import _message_of
 from channels.window import no_window
-from tests.talk import Talk
+from tests.talk import Talk, widget_request
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 KEYS = AccountKeys("acc_1", "site_1", ("widget-signing-key-0001",), "site-identity-secret")
@@ -50,12 +49,6 @@ class Member:
     batch: Callable[[int], bytes] | None  # None where a request holds one event
 
 
-def widget_request(body: bytes) -> InboundRequest:
-    token = make_token(KEYS, "vis_1", NOW + timedelta(days=30))
-    headers = {"Authorization": f"Bearer {token}"}
-    return InboundRequest("POST", "http://test/widget/v1/messages", headers, {}, body, NOW, KEYS)
-
-
 def body(**fields: object) -> bytes:
     return json.dumps(fields).encode()
 
@@ -63,7 +56,7 @@ def body(**fields: object) -> bytes:
 MEMBERS = [
     Member(
         name="livechat",
-        request=widget_request,
+        request=lambda body: widget_request(KEYS, body, NOW),
         examples={
             "text": (
                 body(client_msg_id="c-7f3a", type="text", text="Hi", reply_to=None, attachments=[]),

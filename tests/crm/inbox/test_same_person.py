@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -13,8 +12,7 @@ from sqlalchemy import func, select
 from agentflow.kit.db import Base, Database
 from agentflow.kit.settings import Settings
 from channels import service as channels
-from channels.livechat import LiveChat, make_token
-from channels.messages import InboundRequest
+from channels.livechat import LiveChat
 from channels.models import ChannelAccount
 from channels.schemas import ChannelAccountCreate
 from crm.contacts import service as contacts
@@ -23,7 +21,7 @@ from crm.contacts.merging import service as merging
 from crm.contacts.schemas import ContactRead, ContactSource, ContactUpdate
 from crm.inbox import service as inbox
 from tests.crm.contacts.records import new_contact
-from tests.talk import BURST, Talk, make_talk, said
+from tests.talk import BURST, Talk, make_talk, said, widget_request
 
 NUMBER = "+31612345678"
 
@@ -132,8 +130,6 @@ async def test_that_a_short_code_makes_a_contact_without_a_number(talk: Talk) ->
 async def test_that_what_a_visitor_types_takes_over_nobody(talk: Talk) -> None:
     maria = await new_contact(talk, emails=["maria@example.com"], phones=[NUMBER])
     channel = LiveChat(talk.db)
-    keys = channels.keys_of(talk.account)
-    at = talk.account.created_at
     body = {
         "type": "text",
         "client_msg_id": "c-1",
@@ -143,16 +139,8 @@ async def test_that_what_a_visitor_types_takes_over_nobody(talk: Talk) -> None:
         "contact_ref": maria,
         "entry": "qr_code",
     }
-    token = make_token(keys, "vis_eve", at + timedelta(days=1))
-    request = InboundRequest(
-        method="POST",
-        public_url="https://shop.example/widget/v1/messages",
-        headers={"authorization": f"Bearer {token}"},
-        query={},
-        body=json.dumps(body).encode(),
-        received_at=at,
-        account=keys,
-    )
+    keys = channels.keys_of(talk.account)
+    request = widget_request(keys, json.dumps(body).encode(), talk.account.created_at, visitor="vis_eve")
     assert channel.verify(request).ok
     (event,) = channel.parse(request)
     async with talk.db.transaction() as session:
