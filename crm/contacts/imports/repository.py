@@ -94,12 +94,15 @@ async def next_batch(session: AsyncSession, import_id: str) -> ContactImportBatc
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def contacts_of_batches(session: AsyncSession, import_id: str) -> list[str]:
-    """What each batch that is done noted of its contacts."""
-    query = select(ContactImportBatch.contacts).where(
-        ContactImportBatch.import_id == import_id, ContactImportBatch.contacts.is_not(None)
+async def contacts_of_batches(session: AsyncSession, import_id: str) -> list[tuple[datetime, str]]:
+    """When each batch was done, and what it noted of its contacts, in their order."""
+    query = (
+        select(ContactImportBatch.done_at, ContactImportBatch.contacts)
+        .where(ContactImportBatch.import_id == import_id)
+        .order_by(ContactImportBatch.number)
     )
-    return [one for one in (await session.execute(query)).scalars() if one is not None]
+    found = (await session.execute(query)).all()
+    return [(done_at, noted) for done_at, noted in found if done_at is not None and noted is not None]
 
 
 async def bin_unneeded(

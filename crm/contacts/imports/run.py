@@ -126,7 +126,7 @@ async def commit(db: Database, import_id: str) -> None:
         if found is None or found.state != ImportState.COMMITTING:
             return
         work = await _prepare(session, found)
-        for part in await repository.contacts_of_batches(session, import_id):
+        for _, part in await repository.contacts_of_batches(session, import_id):
             _remember(work, json.loads(part))
     try:
         while await _commit_next(db, work):  # noqa: ASYNC110 - it waits for nothing, it lets others in

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -250,10 +251,16 @@ async def undo(session: AsyncSession, workspace_id: str, import_id: str) -> Impo
     if ended <= bin_since(session):
         raise TooLateToRestore(f"An import can be undone for {BIN_DAYS} days.")
     await repository.lock_contacts(session, workspace_id)
-    noted = [json.loads(part) for part in await repository.contacts_of_batches(session, import_id)]
-    created = {one for part in noted for one in part["created"]}
-    updated = {one for part in noted for one in part["updated"]} - created
-    binned = await repository.bin_unneeded(session, workspace_id, created, since=ended, at=now(session))
+    created, updated = dict[str, datetime](), set[str]()  # and when the import last wrote into them
+    for done_at, noted in await repository.contacts_of_batches(session, import_id):
+        part = json.loads(noted)
+        created |= dict.fromkeys([*part["created"], *created.keys() & set(part["updated"])], done_at)
+        updated |= set(part["updated"]) - created.keys()
+    binned, at_once = 0, defaultdict[datetime, list[str]](list)
+    for one, done_at in created.items():
+        at_once[done_at].append(one)
+    for since, ids in at_once.items():
+        binned += await repository.bin_unneeded(session, workspace_id, ids, since=since, at=now(session))
     found.state = ImportState.UNDONE
     await session.flush()
     return ImportUndone(binned=binned, kept=len(created) - binned, updated=len(updated))

@@ -25,6 +25,7 @@ from crm.contacts import service as contacts
 from crm.contacts.imports import run
 from crm.contacts.imports import service as imports
 from crm.contacts.imports.errors import ImportNotFound, WrongState
+from crm.contacts.imports.models import ContactImport
 from crm.contacts.imports.schemas import (
     ImportDetail,
     ImportState,
@@ -392,6 +393,26 @@ async def test_that_an_import_is_undone_except_for_whom_was_needed_since(
     async with desk.db.transaction() as session:
         back = await contacts.restore_contact(session, desk.workspace_id, ada)
     assert (back.company, back.emails) == ("Later", ["Ada@example.com"])
+
+
+async def test_that_whoever_is_needed_while_an_import_goes_on_is_kept_when_it_is_undone(
+    desk: Desk, clock: ManualClock
+) -> None:
+    rows = "Ada,ada@example.com,,,\nBo,bo@example.com,,,\n"
+    done = await desk.whole("a.csv", (HEADER + rows).encode())
+    bo = (await everybody(desk))[1].id
+    clock.advance(timedelta(seconds=1))
+    async with desk.db.transaction() as session:
+        await contacts.update_contact(session, desk.workspace_id, bo, ContactUpdate(job_title="Baker"))
+    clock.advance(timedelta(seconds=1))
+    async with desk.db.transaction() as session:
+        found = await session.get(ContactImport, done.id)
+        assert found is not None
+        found.finished_at = clock.now()  # as when other rows took until now
+    async with desk.db.transaction() as session:
+        undone = await imports.undo(session, desk.workspace_id, done.id)
+    assert undone == ImportUndone(binned=1, kept=1, updated=0)
+    assert [one.id for one in await everybody(desk)] == [bo]
 
 
 async def test_that_an_import_is_undone_for_thirty_days(desk: Desk, clock: ManualClock) -> None:
