@@ -43,8 +43,8 @@ class FirstRun:
 async def make(app: Application) -> FirstRun | None:
     """Make the demo workspace in an empty database; None where there is a workspace already.
 
-    The records are one transaction. The sample files follow; a run that died between is mended by the next.
-    Every start brings the model of the environment up to date.
+    The records are one transaction. The sample files follow; a run that died between is mended by the next,
+    but what was deleted stays away. Every start brings the model of the environment up to date.
     """
     async with app.db.transaction() as session:
         made = None if await teams.lock_workspaces(session) else await _make_records(app, session)
@@ -56,8 +56,7 @@ async def make(app: Application) -> FirstRun | None:
             return made
         bases = await knowledge.list_knowledge_bases(session, account.workspace_id, limit=1)
         known = await knowledge.list_sources(session, account.workspace_id, bases[0].id)
-        binned = await knowledge.list_sources(session, account.workspace_id, bases[0].id, deleted=True)
-    if made is not None or not (known or binned):
+    if made is not None or not (known or bases[0].generation):
         for file in sorted(SAMPLE.iterdir()):
             await knowledge.upload(
                 app.db,
