@@ -1,4 +1,7 @@
-"""The bin: for 30 days a deletion can be undone, after that what was deleted is erased for good."""
+"""The bin: for 30 days a deletion can be undone, after that what was deleted is erased for good.
+
+Agents and teams are not erased, and staff lose only their data: conversations go on naming them.
+"""
 
 from __future__ import annotations
 
