@@ -26,6 +26,9 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    func,
+    literal,
+    select,
     text,
     tuple_,
 )
@@ -279,6 +282,12 @@ def now(session: AsyncSession) -> datetime:
     """The time by the clock this session was made with."""
     clock: Clock = session.info["clock"]
     return clock.now()
+
+
+async def wait_for_turn(session: AsyncSession, what: str) -> None:
+    """Wait for whoever else does the same, until this transaction ends; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(literal(what)))))
 
 
 def upsert(session: AsyncSession, table: type[Base] | Table) -> postgresql.Insert:

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import case, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import case, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.bin import shown
-from agentflow.kit.db import upsert
+from agentflow.kit.db import upsert, wait_for_turn
 from crm.contacts.models import (
     Contact,
     ContactAddress,
@@ -34,10 +34,8 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 async def lock_workspace(session: AsyncSession, workspace_id: str) -> None:
-    """Wait for whoever writes contacts of this workspace by hand or import; SQLite has one writer anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        key = func.hashtext(literal(f"contacts of {workspace_id}"))
-        await session.execute(select(func.pg_advisory_xact_lock(key)))
+    """Wait for whoever writes contacts of this workspace by hand or import."""
+    await wait_for_turn(session, f"contacts of {workspace_id}")
 
 
 async def find_identity(

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agentflow.kit.bin import shown
-from agentflow.kit.db import upsert
+from agentflow.kit.db import upsert, wait_for_turn
 from crm.teams.models import (
     ApiKey,
     LoginPlace,
@@ -28,9 +28,9 @@ async def find_workspace(session: AsyncSession, workspace_id: str) -> Workspace 
 
 
 async def lock_workspaces(session: AsyncSession) -> list[str]:
-    """The ids of all workspaces, which nobody else changes until the commit."""
-    query = select(Workspace.id).order_by(Workspace.id).with_for_update()
-    return list((await session.execute(query)).scalars())
+    """The ids of all workspaces, once no other server is starting; the next one waits for the commit."""
+    await wait_for_turn(session, "start of a server")
+    return list((await session.execute(select(Workspace.id).order_by(Workspace.id))).scalars())
 
 
 async def find_staff_by_email(session: AsyncSession, email: str) -> StaffMember | None:
