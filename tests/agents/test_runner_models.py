@@ -297,6 +297,7 @@ async def test_that_the_first_sentence_comes_in_time_though_every_connection_han
     shop: Shop, server: ModelServer, second_server: ModelServer
 ) -> None:
     shop.db.settings.turn.first_sentence_seconds = 3.0
+    await shop.ask(QUESTION)  # the first of all questions also waits for the knowledge to be opened
     await shop.connect(server, name="first", position=1)
     await shop.connect(second_server, name="second", position=2)
     server.then(Hang())
