@@ -18,7 +18,6 @@ from agentflow.api import streaming
 from agentflow.api.deps import App, client_address
 from agentflow.api.downloads import download
 from agentflow.bootstrap import Application
-from agentflow.kit.errors import InvalidInput
 from agentflow.kit.event_tail import Subscription
 from agentflow.kit.events import find_last_event, read_events
 from agentflow.kit.telemetry import span
@@ -44,7 +43,6 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "authorization, content-type, last-event-id, cache-control",
     "Access-Control-Max-Age": "600",
 }
-TYPES = ["text", "read", "typing", "opt_out"]
 # The channel reads the body itself: a widget is told what is wrong with it in the channel's words.
 MESSAGE_BODY = {
     "requestBody": {
@@ -55,7 +53,7 @@ MESSAGE_BODY = {
                     "type": "object",
                     "description": "A message or a sign; the session's token goes into Authorization.",
                     "properties": {
-                        "type": {"enum": TYPES, "default": "text"},
+                        "type": {"enum": ["text", "read", "typing", "opt_out"], "default": "text"},
                         "client_msg_id": {
                             "type": "string",
                             "maxLength": 100,
@@ -263,8 +261,6 @@ async def _event(app: Application, inbound: InboundRequest) -> InboundEvent:
     channel = app.channels[livechat.NAME]
     event = channel.parse(inbound)[0]
     check_supported(channel.caps, event)
-    if event.kind is EventKind.UNKNOWN:  # a provider's news are passed over; whoever calls us is told
-        raise InvalidInput("There is no such type.", code="unknown_type", field="type", allowed=TYPES)
     limit = app.settings.livechat.messages_per_minute
     if event.kind is EventKind.MESSAGE:
         await app.rates.check("messages", event.contact_ref, limit=limit, seconds=60)
