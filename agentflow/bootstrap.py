@@ -61,6 +61,9 @@ from knowledge.search import Searcher
 
 if TYPE_CHECKING:
     from agentflow.agents.runner import Runner
+    from agentflow.llm.factory import ModelFactory
+    from agentflow.llm.failover import Candidate
+    from agentflow.llm.models import ModelConnection
     from agentflow.preview.run import PreviewDeps
     from agentflow.turn import Desk
     from knowledge.origins.google import GoogleOrigin
@@ -279,20 +282,43 @@ async def _open_runner(
     db: Database, searcher: Searcher, embedder: Embedder, egress: Egress, stack: AsyncExitStack
 ) -> Runner:
     from agentflow.agents.runner import Runner
-    from agentflow.llm.factory import ModelFactory
     from agentflow.llm.offline import OfflineChatModel
 
-    models = ModelFactory(egress.resolve, db.settings.turn)
     runner = Runner(
         db,
         searcher,
         embedder,
-        models=models,
+        models=_Models(egress, db.settings),
         offline=OfflineChatModel(embedder=embedder),
         mailer=open_mailer(db.settings),
     )
     stack.push_async_callback(runner.close)
     return runner
+
+
+class _Models:
+    """A `ModelFactory` that is loaded with the first model connection; offline there is none."""
+
+    def __init__(self, egress: Egress, settings: Settings) -> None:
+        self._egress, self._settings = egress, settings
+        self._factory: ModelFactory | None = None
+
+    async def candidate(self, connection: ModelConnection) -> Candidate:
+        """The model behind a connection, ready to be tried."""
+        if self._factory is None:
+            loaded = await asyncio.to_thread(self._load)
+            self._factory = self._factory or loaded
+        return await self._factory.candidate(connection)
+
+    async def close(self) -> None:
+        """Close every HTTP client."""
+        if self._factory is not None:
+            await self._factory.close()
+
+    def _load(self) -> ModelFactory:
+        from agentflow.llm.factory import ModelFactory
+
+        return ModelFactory(self._egress.resolve, self._settings.turn)
 
 
 def _open_google(egress: Egress, settings: Settings) -> GoogleOrigin:

@@ -34,8 +34,7 @@ from agentflow.kit.mail import Mail, Mailer
 from agentflow.kit.telemetry import FIRST_SENTENCE, span
 from agentflow.kit.tools import Tool, ToolContext
 from agentflow.llm import service as llm
-from agentflow.llm.factory import ModelFactory
-from agentflow.llm.failover import Candidate, FailureReason, ModelFailed
+from agentflow.llm.failover import Candidate, FailureReason, ModelFailed, Models
 from agentflow.llm.planning import Planner
 from crm.contacts.properties import service as properties
 from crm.teams import service as teams
@@ -115,7 +114,7 @@ class Runner:
         searcher: Searcher,
         embedder: Embedder,
         *,
-        models: ModelFactory,
+        models: Models,
         offline: BaseChatModel,
         mailer: Mailer,
     ) -> None:

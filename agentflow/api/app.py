@@ -57,6 +57,22 @@ from agentflow.kit.settings import Settings
 from channels import service as accounts
 
 DEMO_SITE = "demo"
+PARTS = (
+    auth,
+    people,
+    staff,
+    teams,
+    hours,
+    audit,
+    *(knowledge, sources, previews, search, gaps),
+    agents,
+    model_connections,
+    channels,
+    *(conversation_search, inbox, conversation_notes, routing_rules, events),
+    *(contact_properties, contact_lists, contacts, imports, exports),
+    *(contact_records, contact_files, contact_merges, contact_profile, custom_objects),
+    care,
+)
 Start = Callable[[], AbstractAsyncContextManager[Application]]
 
 
@@ -106,30 +122,10 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         ],
     )
     errors.install(app)
-    about_conversations = (conversation_search, inbox, conversation_notes, routing_rules, events)
-    about_contacts = (contact_properties, contact_lists, contacts, imports, exports)
-    api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
-    about_knowledge = (knowledge, sources, previews, search, gaps)
-    for part in (
-        auth,
-        people,
-        staff,
-        teams,
-        hours,
-        audit,
-        *about_knowledge,
-        agents,
-        model_connections,
-        channels,
-        *about_conversations,
-        *about_contacts,
-    ):
+    for part in PARTS:
         _tell_scopes(part.router)
-        api.include_router(part.router)
-    for part in (contact_records, contact_files, contact_merges, contact_profile, custom_objects, care):
-        _tell_scopes(part.router)
-        api.include_router(part.router)
-    app.include_router(api)
+        # Not by way of a router for all: each level would work out every route once more, at every start.
+        app.include_router(part.router, prefix="/api/v1", responses=errors.RESPONSES)
     app.include_router(livechat.router, responses=errors.RESPONSES)
     app.include_router(health.router)
     app.add_api_route("/api/docs", docs, include_in_schema=False)

@@ -1,4 +1,7 @@
-"""From a stored connection to a chat model that streams, tries once and goes only where it may."""
+"""From a stored connection to a chat model that streams, tries once and goes only where it may.
+
+Its libraries take half a second to load and 30 MB: a server loads this module with its first connection.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import openai
 from langchain_openai import ChatOpenAI
 from openai import DefaultAsyncHttpxClient
 from pydantic import SecretStr
 
 from agentflow.kit.settings import TurnSettings
-from agentflow.llm.failover import Candidate
+from agentflow.llm.failover import Candidate, FailureReason, ModelFailed
 from agentflow.llm.models import ModelConnection
 
 KEPT_MODELS = 64
@@ -64,7 +68,7 @@ class ModelFactory:
         self._kept.move_to_end(key)
         model, _ = self._kept[key]
         name = f"{connection.model} ({connection.name})"
-        return Candidate(name, model, f"{connection.id} {connection.updated_at}", connection.id)
+        return Candidate(name, model, f"{connection.id} {connection.updated_at}", connection.id, _explain)
 
     async def close(self) -> None:
         """Close every HTTP client."""
@@ -96,3 +100,29 @@ class ModelFactory:
         url = str(request.url)
         request.url = request.url.copy_with(host=await self._check_address(url))
         request.extensions = {**request.extensions, "sni_hostname": urlsplit(url).hostname}
+
+
+def _explain(error: Exception) -> ModelFailed | None:
+    if isinstance(error, openai.APIStatusError):
+        return _status_failure(error)
+    if isinstance(error, openai.APITimeoutError):
+        return ModelFailed(FailureReason.TIMEOUT, "No answer came in time.")
+    if isinstance(error, openai.APIResponseValidationError):
+        return ModelFailed(FailureReason.BAD_ANSWER, f"The answer could not be read: {error}.")
+    if isinstance(error, openai.APIConnectionError):
+        return ModelFailed(FailureReason.UNREACHABLE, f"There is no connection: {error.__cause__ or error}.")
+    return None
+
+
+def _status_failure(error: openai.APIStatusError) -> ModelFailed:
+    status = error.status_code
+    if status in (401, 403):
+        return ModelFailed(FailureReason.KEY_REFUSED, f"The endpoint refused the key (HTTP {status}).")
+    if status == 429:
+        wait = error.response.headers.get("retry-after", "unknown")
+        return ModelFailed(FailureReason.RATE_LIMITED, f"It answered HTTP 429, retry after {wait}.")
+    if status == 408:
+        return ModelFailed(FailureReason.TIMEOUT, "It answered HTTP 408.")
+    if status >= 500:
+        return ModelFailed(FailureReason.SERVER_ERROR, f"It answered HTTP {status}.")
+    return ModelFailed(FailureReason.REJECTED, f"It answered HTTP {status}.")

@@ -6,16 +6,17 @@ The runner tries candidates in order; each failure has a reason that goes into t
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
-import openai
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable
 
 from agentflow.kit.errors import AppError, Unavailable
+from agentflow.llm.models import ModelConnection
 
 ChatRunnable = Runnable[LanguageModelInput, AIMessage]
 
@@ -52,6 +53,21 @@ class Candidate:
     model: BaseChatModel
     key: str  # changes when the model behind it does
     connection_id: str | None = None
+    explain: Callable[[Exception], ModelFailed | None] = lambda error: (
+        None
+    )  # what its library says went wrong
+
+
+class Models(Protocol):
+    """Where the models behind connections come from."""
+
+    async def candidate(self, connection: ModelConnection) -> Candidate:
+        """The model behind a connection, ready to be tried."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all of them."""
+        ...
 
 
 async def stream_model(
@@ -71,7 +87,7 @@ async def stream_model(
     except ModelFailed:
         raise
     except Exception as error:  # whatever a model or its library does, the next one is tried
-        raise _failure(error, begun=whole is not None) from error
+        raise _failure(candidate, error, begun=whole is not None) from error
     if candidate.connection_id is not None:
         _check_whole(whole)
 
@@ -96,37 +112,22 @@ def _is_object(arguments: str | None) -> bool:
         return False
 
 
-def _failure(error: Exception, *, begun: bool) -> ModelFailed:
+def _failure(candidate: Candidate, error: Exception, *, begun: bool) -> ModelFailed:
     for cause in _causes(error):
         if isinstance(cause, Unavailable):
             return ModelFailed(FailureReason.UNREACHABLE, cause.detail)
         if isinstance(cause, AppError):
             return ModelFailed(FailureReason.ADDRESS_REFUSED, cause.detail)
-    if isinstance(error, openai.APIStatusError):
-        return _status_failure(error)
-    if isinstance(error, openai.APITimeoutError | TimeoutError):
+    explained = candidate.explain(error)
+    if explained is not None and not (begun and explained.reason is FailureReason.UNREACHABLE):
+        return explained
+    if isinstance(error, TimeoutError):
         return ModelFailed(FailureReason.TIMEOUT, "No answer came in time.")
-    if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError | UnicodeDecodeError):
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return ModelFailed(FailureReason.BAD_ANSWER, f"The answer could not be read: {error}.")
     if begun:
         return ModelFailed(FailureReason.TRUNCATED, f"The stream broke off: {error}.")
-    if isinstance(error, openai.APIConnectionError):
-        return ModelFailed(FailureReason.UNREACHABLE, f"There is no connection: {error.__cause__ or error}.")
     return ModelFailed(FailureReason.CRASHED, f"The model could not be called: {error}.")
-
-
-def _status_failure(error: openai.APIStatusError) -> ModelFailed:
-    status = error.status_code
-    if status in (401, 403):
-        return ModelFailed(FailureReason.KEY_REFUSED, f"The endpoint refused the key (HTTP {status}).")
-    if status == 429:
-        wait = error.response.headers.get("retry-after", "unknown")
-        return ModelFailed(FailureReason.RATE_LIMITED, f"It answered HTTP 429, retry after {wait}.")
-    if status == 408:
-        return ModelFailed(FailureReason.TIMEOUT, "It answered HTTP 408.")
-    if status >= 500:
-        return ModelFailed(FailureReason.SERVER_ERROR, f"It answered HTTP {status}.")
-    return ModelFailed(FailureReason.REJECTED, f"It answered HTTP {status}.")
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -23,8 +24,6 @@ _GUESSED_FIRST = re.compile(
 )
 _LEFT = 5
 _hasher = PasswordHasher()
-# Checked when the e-mail is unknown, so that the answer takes as long as for a known one.
-_DECOY = _hasher.hash("nobody has this password")
 
 
 def hash_password(password: str) -> str:
@@ -35,9 +34,15 @@ def hash_password(password: str) -> str:
 def check_password(password_hash: str | None, password: str) -> bool:
     """True when the password fits; as slow for an unknown person (`None`) as for a known one."""
     try:
-        return _hasher.verify(password_hash or _DECOY, password) and password_hash is not None
+        return _hasher.verify(password_hash or _decoy(), password) and password_hash is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+@cache
+def _decoy() -> str:
+    """Checked when the e-mail is unknown, so that the answer takes as long as for a known one."""
+    return _hasher.hash("nobody has this password")
 
 
 def check_strength(password: str, *, email: str) -> None:

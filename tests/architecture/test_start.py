@@ -14,8 +14,8 @@ import knowledge
 
 HEAVY = ("torch", "sentence_transformers", "llama_index", "langchain", "pypdf", "openpyxl", "botocore")
 
-# With the default embedder, files in a folder and vectors in memory.
-UNUSED = ({*HEAVY} - {"langchain"}) | {"qdrant_client", "onnx", "lxml", "trafilatura"}
+# With the default embedder, files in a folder, vectors in memory and no model connection.
+UNUSED = ({*HEAVY} - {"langchain"}) | {"qdrant_client", "onnx", "lxml", "trafilatura", "openai"}
 START = """
 import asyncio, sys
 from pathlib import Path
