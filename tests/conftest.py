@@ -68,6 +68,11 @@ def create_tables(url: str) -> None:
     engine.dispose()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's files first: they take longest, and a worker that has one left at the end works alone."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/web/"))
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own keys and settings never reach a test."""
