@@ -28,8 +28,9 @@ install: .venv/.installed ## what a server needs, the web files and the local mo
 run: install ## install, then start on http://127.0.0.1:8000
 	@$(BIN)/agentflow serve
 
+# A file's tests share its servers and models; what they start is compiled once, whatever the environment says.
 test: .venv/.dev ## the whole suite, on SQLite and PostgreSQL, with a real browser
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder # a file's tests share its servers and models
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-models: .venv/.dev ## the extra `models`: parity with sentence-transformers, and a second model
 	@test -x .venv-models/bin/python || $(PYTHON) -m venv .venv-models
