@@ -66,7 +66,7 @@ async def purge_source(
 ) -> PurgeRead:
     """Erase one source that is in the bin, without waiting. Raises NotFound for any other."""
     async with db.transaction() as session:
-        found = await repository.find_source(session, workspace_id, source_id)
+        found = await repository.find_source(session, workspace_id, source_id, lock=True)
         if found is None or found[0].deleted_at is None:
             raise NotFound("There is no such source in the bin.", code="source_not_found")
         # From here on nobody can restore it, and if this run dies the next `purge` ends it.

@@ -137,9 +137,9 @@ async def list_sources(
 
 
 async def find_source(
-    session: AsyncSession, workspace_id: str, source_id: str
+    session: AsyncSession, workspace_id: str, source_id: str, *, lock: bool = False
 ) -> tuple[Source, SourceVersion] | None:
-    """A source, in the bin or not, with its newest version."""
+    """A source, in the bin or not, with its newest version; with `lock` nobody else changes or erases it."""
     query = (
         select(Source, SourceVersion)
         .join(
@@ -148,6 +148,7 @@ async def find_source(
         )
         .where(Source.workspace_id == workspace_id, Source.id == source_id)
     )
+    query = query.with_for_update(of=Source) if lock else query
     row = (await session.execute(query)).one_or_none()
     return None if row is None else (row[0], row[1])
 

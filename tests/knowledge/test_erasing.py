@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Set
 from contextlib import AsyncExitStack
+from contextvars import Context
 from dataclasses import replace
 
 import pytest
@@ -17,7 +19,7 @@ from agentflow.kit.errors import NotFound
 from agentflow.kit.events import read_events
 from agentflow.kit.files_s3 import S3Files
 from agentflow.kit.settings import FileSettings
-from knowledge import erasing
+from knowledge import erasing, repository
 from knowledge.search import Searcher
 from tests.library import OPENING, RETURNS, WORKSPACE, Library
 
@@ -72,6 +74,21 @@ async def test_that_a_purged_source_is_gone_from_everywhere_and_the_report_says_
     assert [(event.kind, event.payload["passages"]) for event in events] == [("source_purged", 1)]
     with pytest.raises(NotFound):
         await erasing.purge_source(library.db, library.files, searcher.forget, WORKSPACE, prices.id)
+
+
+async def test_that_a_source_that_is_erased_meanwhile_is_not_found(
+    library: Library, searcher: Searcher
+) -> None:
+    source = await library.add("kept.txt", OPENING)
+    await library.delete(source.id)
+    asked = erasing.purge_source(library.db, library.files, searcher.forget, WORKSPACE, source.id)
+    async with library.db.transaction() as session:
+        await repository.delete_source(session, WORKSPACE, source.id)
+        await session.flush()
+        asking = asyncio.create_task(asked, context=Context())
+        await asyncio.sleep(0.3)  # it finds the row that is about to go
+    with pytest.raises(NotFound):
+        await asking
 
 
 async def test_that_orphans_are_removed_and_nothing_else(library: Library, searcher: Searcher) -> None:
