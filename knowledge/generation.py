@@ -64,12 +64,15 @@ class Built:
 
 def check_embedding(fingerprint: str | None, name: str | None, embedder: Embedder) -> None:
     """Vectors of two models do not compare. Raises Misconfigured when these were made by another one."""
-    if fingerprint is not None and fingerprint != embedder.fingerprint:
-        raise Misconfigured(
-            f"This knowledge base was embedded with {name}, the settings ask for {embedder.name}: "
-            "run `agentflow admin reindex`, or set AGENTFLOW_EMBEDDING__MODEL back.",
-            code="embedding_mismatch",
-        )
+    if fingerprint is None or fingerprint == embedder.fingerprint:
+        return
+    if name == embedder.name:
+        made = f"was embedded with an earlier version of {name}"
+        mend = "run `agentflow admin reindex`."
+    else:
+        made = f"was embedded with {name}, the settings ask for {embedder.name}"
+        mend = "run `agentflow admin reindex`, or set AGENTFLOW_EMBEDDING__MODEL back."
+    raise Misconfigured(f"This knowledge base {made}: {mend}", code="embedding_mismatch")
 
 
 def indexed_text(heading: str, text: str) -> str:

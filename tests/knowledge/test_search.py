@@ -13,6 +13,7 @@ from agentflow.kit.settings import Settings
 from agentflow.kit.tools import ToolContext, ToolRetry
 from knowledge import service
 from knowledge.embedding_onnx import OnnxEmbedder
+from knowledge.generation import check_embedding
 from knowledge.index import MemoryIndex, Nearest, Points, Scope
 from knowledge.reindex import complaints, reindex
 from knowledge.schemas import KnowledgeBaseCreate
@@ -259,6 +260,8 @@ async def test_that_another_embedder_is_refused_until_the_knowledge_is_embedded_
     (complaint,) = await complaints(db, embedder)
     assert library.id in complaint
     assert "agentflow admin reindex" in complaint
+    with pytest.raises(Misconfigured, match=f"earlier version of .*{embedder.name[:6]}.* reindex`.$"):
+        check_embedding("older", embedder.name, embedder)
     seen: list[tuple[int, int]] = []
     assert await reindex(db, embedder, WORKSPACE, library.id, lambda *at: seen.append(at)) == 1
     assert (seen, await complaints(db, embedder)) == ([(1, 1)], [])
