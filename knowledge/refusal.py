@@ -30,7 +30,7 @@ _Any = TypeVar("_Any")
 Probe = Callable[[str], Evidence]  # runs one question through the knowledge base's own search
 
 # Fitted by logistic regression over 22 knowledge bases in 7 languages, 28 to 289 chunks; with any language
-# left out the others give nearly the same. Those for sheets were set by hand.
+# left out the others give nearly the same. The line itself and those for sheets were set by hand.
 _VECTOR_WEIGHT = 0.1  # how much standing out counts against shared letters
 _LINE = 0.15
 _LINE_BY_SHARE = 1.25  # where vectors are trusted, more is asked

@@ -80,7 +80,7 @@ def ended(app: LiveApp, how: str) -> dict[str, str]:
     """The headers of a key that ran out or was revoked, or of the log-in of somebody who was deleted."""
     if how == "deleted":
         return log_in_of_deleted(app)
-    soon = datetime.now(UTC) + timedelta(seconds=2)
+    soon = datetime.now(UTC) + timedelta(seconds=4)
     body: dict[str, Any] = {"name": how, "scopes": [str(scope) for scope in Scope]}
     made = app.api(
         "POST", "/api-keys", body | ({"expires_at": soon.isoformat()} if how == "expired" else {})
